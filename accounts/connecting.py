@@ -37,9 +37,9 @@ from workspaces.models import Workspace
 
 EXPIRES_IN = 600
 CONTROL = re.compile(r"[\x00-\x1f]")
-UNSEEN = regex.compile(r"(?V1)[\p{Cf}--[\u200C\u200D\U000E0020-\U000E007F]]")
+FORMAT_CHARACTERS = regex.compile(r"(?V1)[\p{Cf}--[\u200C\u200D\U000E0020-\U000E007F]]")
 """Invisible format characters, some of which reverse text; joiners and tags are kept for scripts, emoji and flags."""
-REMOTE_ID_LENGTH = 200
+ACCOUNT_ID_LENGTH = 200
 """Bluesky's ids of posts, stored in at most 255 characters, begin with the account's id."""
 MOST_NAMED = 3
 """How many accounts a refusal names."""
@@ -83,7 +83,7 @@ def start(
     *,
     platform: str,
     callback_url: str,
-    scopes: Sequence[str] = (),
+    scopes: Sequence[str] | None = None,
     key_id: str,
     actor: Actor,
     now: datetime,
@@ -91,15 +91,18 @@ def start(
 ) -> Started:
     """Open a sign-in that is valid for ten minutes.
 
+    It asks for `scopes` beside the required ones; None: for those that the account to reconnect has been granted.
+
     Raises PlatformNotConfigured, and InvalidInput for a callback or scopes that the network does not take.
     """
     if platform not in registry.IDS:  # the network of an account to reconnect
         raise registry.PlatformNotConfigured(gone_message(platform), platform=platform)
     connector = registry.connector(platform, workspace)
-    require_usable(platform, callback_url=callback_url, scopes=scopes)
+    require_usable(platform, callback_url=callback_url, scopes=scopes or ())
     state = secrets.token_urlsafe(32)
     verifier = secrets.token_urlsafe(64) if connector.uses_pkce else ""
-    asked = list(dict.fromkeys([*connector.scopes, *scopes]))
+    granted = registry.scopes_granted(account) if account else []
+    asked = list(dict.fromkeys([*connector.scopes, *(granted if scopes is None else scopes)]))
     connection = Connection(
         workspace=workspace,
         key_id=key_id,
@@ -115,7 +118,7 @@ def start(
         connection.save()
         record("started", connection, actor=actor, platform=platform, account=account.pk if account else None)
     auth_url = _consent_url(connector, connection, state=state, verifier=verifier)
-    return Started(auth_url=auth_url, state=state, warnings=_unasked(connector, scopes))
+    return Started(auth_url=auth_url, state=state, warnings=_unasked(connector, scopes or ()))
 
 
 def require_usable(platform: str, *, callback_url: str = "", scopes: Sequence[str] = ()) -> None:
@@ -250,8 +253,8 @@ def complete(
         raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
     if connection.account is not None:
         candidates = _of(connection.account, candidates)
-    if any(len(each.remote_id) > REMOTE_ID_LENGTH for each in candidates):
-        message = Phrase("The network's id of this account has more than {most} characters.", most=REMOTE_ID_LENGTH)
+    if any(len(each.remote_id) > ACCOUNT_ID_LENGTH for each in candidates):
+        message = Phrase("The network's id of this account has more than {most} characters.", most=ACCOUNT_ID_LENGTH)
         raise OAuthExchangeFailed(message)
     connection.seal(_dump(candidates))
     if not Connection.objects.filter(pk=connection.pk).update(sealed=connection.sealed):
@@ -367,10 +370,26 @@ def _use_up(connection: Connection, candidates: list[Candidate], *, actor: Actor
         began = connection.expires_at - timedelta(seconds=EXPIRES_IN)
         if any(known.connected_at > began for known, _ in _replaced(connection, candidates)):
             raise OAuthStateInvalid  # connected since, so `sign_in` could not check the server
-    return [
+    accounts = [
         connect(connection.workspace, platform=connection.platform, candidate=each, actor=actor, now=now)
         for each in candidates
     ]
+    for account, candidate in zip(accounts, candidates, strict=True):
+        _hand_on(candidate.tokens, account, actor=actor, now=now)
+    return accounts
+
+
+def _hand_on(tokens: Tokens, account: SocialAccount, *, actor: Actor, now: datetime) -> None:
+    """Give a sign-in's tokens to those of the person's other accounts in the workspace whose own it has ended."""
+    connector = registry.of(account)
+    family = lock_family(account.workspace_id, account.platform) if connector.other_scopes_end_tokens else []
+    for other in family:
+        is_theirs = other.is_connected and other.metadata.get("user_id") == account.metadata["user_id"]
+        is_ended = connector.is_of_this_product(other.metadata) and set(other.permissions) != set(tokens.scopes)
+        if is_theirs and is_ended:
+            _take_tokens(other, tokens, now=now)
+            other.save()
+            record("connected", other, actor=actor, platform=other.platform, account_name=other.name)
 
 
 @transaction.atomic
@@ -392,13 +411,8 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     if account.disconnected_at is not None:
         account.connected_at, account.disconnected_at = now, None
     account.type, account.metadata = candidate.type, dict(candidate.metadata)
-    account.permissions = list(candidate.tokens.scopes)
-    account.status, account.last_error = AccountStatus.ACTIVE, None
     take_profile(account, candidate.profile, now=now)
-    account.refresh_token = ""  # from an earlier sign-in, maybe by another person
-    account.seal(candidate.tokens)
-    account.due_at, account.lease_until = refresh_time(account, now=now), None
-    account.fence += 1  # a running refresh loses its claim, so the new tokens stay
+    _take_tokens(account, candidate.tokens, now=now)
     if is_first:
         account.default_of = platform
     account.save()
@@ -406,6 +420,16 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
         hooks.tell_of_standing(account)
     record("connected", account, actor=actor, platform=platform, account_name=account.name)
     return account
+
+
+def _take_tokens(account: SocialAccount, tokens: Tokens, *, now: datetime) -> None:
+    """Put the tokens of a new sign-in into the account's row, which works again with them."""
+    account.permissions = list(tokens.scopes)
+    account.status, account.last_error = AccountStatus.ACTIVE, None
+    account.refresh_token = ""  # from an earlier sign-in, maybe by another person
+    account.seal(tokens)
+    account.due_at, account.lease_until = refresh_time(account, now=now), None
+    account.fence += 1  # a running refresh loses its claim, so the new tokens stay
 
 
 def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
@@ -448,7 +472,7 @@ def _in_a_line(name: str) -> str:
 
     Otherwise a client that sends the name back would change it, or be refused.
     """
-    return CONTROL.sub(" ", composed(UNSEEN.sub("", name))).strip()
+    return CONTROL.sub(" ", composed(FORMAT_CHARACTERS.sub("", name))).strip()
 
 
 def old(now: datetime) -> tuple[Old, ...]:

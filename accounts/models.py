@@ -1,5 +1,6 @@
 """Connected accounts and the sign-ins that connect them."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -167,14 +168,16 @@ class SocialAccount(Claimable, Guarded):
 
     def unseal(self) -> Account:
         """Return the account as its network's connector expects it, with tokens decrypted."""
-        return Account(
-            remote_id=self.remote_id,
+        return replace(
+            self.without_tokens(),
             access_token=sealed.opened(self, "access_token"),
             refresh_token=sealed.opened(self, "refresh_token"),
-            username=self.username,
-            metadata=self.metadata,
             access_expires_at=self.access_expires_at,
         )
+
+    def without_tokens(self) -> Account:
+        """Return the account as its network's connector expects it where nothing is asked of the network."""
+        return Account(remote_id=self.remote_id, access_token="", username=self.username, metadata=self.metadata)
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):

@@ -45,9 +45,11 @@ def of(account: SocialAccount) -> Connector:
     return get(account.platform, sandbox=account.workspace.is_sandbox)
 
 
-def is_configured(platform: Connector) -> bool:
-    """Whether accounts of this platform can be connected: it has credentials, or needs none."""
-    return not platform.needs_app or bool(platform.app.client_id)
+def lacking(platform: Connector, *, sandbox: bool = False) -> list[str]:
+    """Return the settings without which no account of this platform can be used; empty if there is nothing to set."""
+    if sandbox and not settings.SIMULATOR:
+        return ["SIMULATOR=1"]
+    return [] if platform.app.client_id or not platform.needs_app else credentials_of(platform.id)
 
 
 def credentials_of(platform_id: str) -> list[str]:
@@ -58,14 +60,24 @@ def credentials_of(platform_id: str) -> list[str]:
 def connector(platform_id: str, workspace: Workspace) -> Connector:
     """Return the connector for this workspace; raises PlatformNotConfigured if it cannot be connected."""
     platform = get(platform_id, sandbox=workspace.is_sandbox)
-    if not is_configured(platform):
+    check(platform, workspace)
+    return platform
+
+
+def check(platform: Connector, workspace: Workspace) -> None:
+    """Raise PlatformNotConfigured if accounts of this platform cannot be used in this workspace."""
+    if missing := lacking(platform, sandbox=workspace.is_sandbox):
         message = Phrase(
             "{network} cannot be connected on this installation: the operator must set {variables}.",
             network=platform.name,
-            variables=both(credentials_of(platform_id)),
+            variables=both(missing),
         )
-        raise PlatformNotConfigured(message, platform=platform_id)
-    return platform
+        raise PlatformNotConfigured(message, platform=platform.id)
+
+
+def scopes_granted(account: SocialAccount) -> list[str]:
+    """Return the scopes that the person granted, if the app may still ask for them; empty if they are not known."""
+    return account.permissions if of(account).is_of_this_product(account.metadata) else []
 
 
 def scopes_missing(account: SocialAccount) -> list[str]:

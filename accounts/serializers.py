@@ -48,7 +48,7 @@ class AccountHealthSerializer(serializers.Serializer[Any]):
         }
 
 
-def show_platform(platform: Connector) -> dict[str, Any]:
+def show_platform(platform: Connector, *, sandbox: bool) -> dict[str, Any]:
     """Return a network as `GET /api/platforms` shows it."""
     limits = platform.limits
     return {
@@ -67,7 +67,7 @@ def show_platform(platform: Connector) -> dict[str, Any]:
         "post_types": {name: asdict(platform.limits_of(name)) for name in platform.post_types},
         "account_types": list(platform.account_types),
         "scopes": list(platform.scopes),
-        "configured": registry.is_configured(platform),
+        "configured": not registry.lacking(platform, sandbox=sandbox),
         "metrics": list(platform.metrics),
     }
 

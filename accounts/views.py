@@ -37,7 +37,7 @@ from accounts.serializers import (
     show_platform,
 )
 from ouipost.api.schema import TEXT, WARNINGS, Schema
-from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.api.viewsets import Lists, Retrieves, once
 from ouipost.claims import database_now
 from ouipost.crypto import digest
 from ouipost.events.journal import Actor
@@ -72,7 +72,8 @@ class PlatformViewSet(KeyedViewSet[SocialAccount]):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return all networks; `configured` says whether this installation can connect them."""
         sandbox = self._in_sandbox()
-        return Response({"platforms": [show_platform(registry.get(name, sandbox=sandbox)) for name in registry.IDS]})
+        found = [registry.get(name, sandbox=sandbox) for name in registry.IDS]
+        return Response({"platforms": [show_platform(each, sandbox=sandbox) for each in found]})
 
     def _in_sandbox(self) -> bool:
         """Whether to describe the simulator: for a test key, or if X-Workspace-ID names a sandbox."""
@@ -115,7 +116,8 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
     def reconnect(self, request: Request, **kwargs: Any) -> Response:
         """Start a sign-in that keeps this account, its id and its scheduled posts.
 
-        Without `callback_url` it comes back to our own page, which completes it on behalf of this key.
+        Without `callback_url` it comes back to our own page, which completes it on behalf of this key. Without `scopes`
+        it asks for those that the account has been granted.
         """
         values = self.read(ReconnectInput)
 
@@ -164,26 +166,20 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
             return self.answered(_pending(found, now=now))
         return self.created({"account": self._shown(found)[0]})
 
+    @once
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change name, default or settings."""
+        account = self.get_object()
+        values = self.read(AccountInput, instance=account, partial=True)
+        _, warnings = services.update_account(account, values=values, actor=self.actor)
+        return self.answered(self.get_object(), warnings=warnings)
 
-        def work() -> Response:
-            account = self.get_object()
-            values = self.read(AccountInput, instance=account, partial=True)
-            _, warnings = services.update_account(account, values=values, actor=self.actor)
-            return self.answered(self.get_object(), warnings=warnings)
-
-        return self.once(work)
-
+    @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Disconnect: tokens are revoked, unsent posts of the account cancelled."""
-
-        def work() -> Response:
-            gone = services.disconnect(self.get_object(), actor=self.actor, now=database_now())
-            left = {"cancelled_posts": gone.cancelled, "in_flight": gone.in_flight}
-            return self.done("Account disconnected successfully", **left)
-
-        return self.once(work)
+        gone = services.disconnect(self.get_object(), actor=self.actor, now=database_now())
+        left = {"cancelled_posts": gone.cancelled, "in_flight": gone.in_flight}
+        return self.done("Account disconnected successfully", **left)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])

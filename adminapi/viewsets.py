@@ -1,15 +1,17 @@
 """The base of every resource of the admin API."""
 
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model
+from django.shortcuts import get_object_or_404
 
 from adminapi.models import Session
 from adminapi.sessions.authentication import SessionAuthentication
 from ouipost.api.unknown import UnknownAddress
 from ouipost.api.viewsets import ApiViewSet
 from ouipost.events.journal import Actor
-from workspaces.models import User
+from workspaces.models import Role, User
+from workspaces.reach import require_theirs
 
 M = TypeVar("M", bound=Model)
 
@@ -32,6 +34,19 @@ class AdminViewSet(ApiViewSet[M]):
     @property
     def actor(self) -> Actor:
         return Actor.from_request(self.request)
+
+    def renew(self, data: dict[str, Any]) -> None:
+        """Raise Http404 if the stored response is about a row that the user may no longer see.
+
+        One that was made for a workspace which the user has lost raises InvalidInput, as if it were to be made now.
+        The response to a DELETE tells nothing of the row, and an administrator sees every row, even a deleted one.
+        """
+        if self.user.role == Role.ADMIN or self.action == "destroy":
+            return
+        if self.action == "create":
+            require_theirs(data[self.resource].get("workspaces", []), self.user)
+        elif "pk" in self.kwargs:
+            get_object_or_404(self.filter_queryset(self.get_queryset()), pk=self.kwargs["pk"])
 
 
 class UnknownAdminAddress(UnknownAddress):

@@ -15,7 +15,7 @@ ABOUT = "It may come more than once, and after what happened later: keep what ha
 ANSWERS = {
     "2XX": OpenApiResponse(description="Taken."),
     "410": OpenApiResponse(description="Not wanted any more: the webhook is disabled at once."),
-    "default": OpenApiResponse(description="Not taken: it comes again, ten times in three days."),
+    "default": OpenApiResponse(description="Not taken: it comes again, up to nine times in three days."),
 }
 
 

@@ -35,6 +35,7 @@ class AccountSync(Claimable):
     account_due_at = models.DateTimeField(help_text="When the account's own numbers are read next.")
     failures = models.PositiveIntegerField(default=0, help_text="Readings in a row that failed.")
     error = JsonColumn(null=True, fits=has(str, "code", "message"), help_text="Why the last reading failed.")
+    read_at = models.DateTimeField(null=True, help_text="When the network last gave any numbers.")
     paced_at = models.DateTimeField(null=True, help_text="Until when requests already made use up the budget.")
 
     class Meta:

@@ -8,9 +8,8 @@ from typing import Any
 from django.db.models import QuerySet, Sum
 
 from accounts import registry
-from accounts.models import SocialAccount
 from analytics.gains import Numbers, bucketed, rate, summed
-from analytics.models import DayTotal, HourTotal, InstallationDay, PlatformTotal, WorkspaceDay
+from analytics.models import AccountSync, DayTotal, HourTotal, InstallationDay, PlatformTotal, WorkspaceDay
 from analytics.periods import A_DAY, Granularity, Period
 from analytics.totals import SUMMED, negative
 from ouipost.db.prepared import fetch
@@ -83,7 +82,7 @@ class Scope:
 
     def as_of(self) -> datetime | None:
         """Return the time of the last reading, including those of accounts disconnected since."""
-        found = fetch(_last_sync, **self.matching)
+        found = fetch(_last_read, **{f"account__{name}": value for name, value in self.matching.items()})
         return found[0][0] if found else None
 
 
@@ -96,9 +95,9 @@ def _sums(
     return rows.values_list(field, "platform", *SUMMED)
 
 
-def _last_sync(**matching: Any) -> "QuerySet[SocialAccount, Any]":
-    rows = SocialAccount.objects.filter(workspace__deleted_at=None, last_sync__isnull=False, **matching)
-    return rows.order_by("-last_sync").values_list("last_sync")[:1]
+def _last_read(**matching: Any) -> "QuerySet[AccountSync, Any]":
+    rows = AccountSync.objects.filter(account__workspace__deleted_at=None, read_at__isnull=False, **matching)
+    return rows.order_by("-read_at").values_list("read_at")[:1]
 
 
 @dataclass(frozen=True, kw_only=True)

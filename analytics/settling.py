@@ -134,11 +134,11 @@ def _zone(sync: AccountSync) -> str:
 
 def _take_over(numbers: TargetNumbers, found: PostNumbers, *, at: datetime, zone: str) -> Gain:
     """Update the numbers of a target to a reading, and return the gain since the previous one."""
-    known = numbers.counts
-    read = {name: getattr(found, name) for name in COUNTED}
+    known, now = numbers.counts, found.after(numbers.own)
+    read = {name: getattr(now, name) for name in COUNTED}
     counts = gained(known, read)
     assign(numbers, merged(known, read))
-    numbers.own = {**numbers.own, **found.own}
+    numbers.own = dict(now.own)
     numbers.most += max(counts["engagement"] or 0, 0)
     numbers.read_at = at
     return Gain(
@@ -283,6 +283,7 @@ def _next(sync: AccountSync, result: SyncResult, target_due_at: datetime | None)
         "paced_at": paced_at,
         "failures": failures,
         "error": error,
+        "read_at": result.at if result.has_read else sync.read_at,
     }
 
 

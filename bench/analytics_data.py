@@ -238,7 +238,7 @@ def _fill_sums(today: date) -> None:
 
 def _fill_accounts(first: date) -> None:
     """Write when accounts are read, and how each stood on every day; some networks tell who follows."""
-    now = dict.fromkeys(("due_at", "account_due_at"), "UTC_TIMESTAMP(6)")
+    now = dict.fromkeys(("due_at", "account_due_at", "read_at"), "UTC_TIMESTAMP(6)")
     insert(AccountSync, "owners", account_id="owners.id", **now)
     told = ", ".join(f"'{name}'" for name in SAYS_WHO_FOLLOWS)
     shares = f'{{"age_groups": {AGES}, "countries": {COUNTRIES}}}'

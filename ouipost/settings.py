@@ -202,6 +202,8 @@ VIDEO_MAX_BYTES = at_least(0, "VIDEO_MAX_BYTES", default=1_000_000_000)
 DOCUMENT_MAX_BYTES = at_least(0, "DOCUMENT_MAX_BYTES", default=100_000_000)
 IMAGE_MAX_PIXELS = at_least(0, "IMAGE_MAX_PIXELS", default=50_000_000)
 """What an image costs in memory: less on a small machine, more for large cameras."""
+POST_MAX_FILES = at_least(0, "POST_MAX_FILES", default=35)
+"""As many as any network takes."""
 STORAGE_LIMIT_MB = at_least(0, "STORAGE_LIMIT_MB", default=10_000)
 MEDIA_URL_SECONDS = 3600
 MEDIA_PULL_URL_SECONDS = 24 * 3600
@@ -250,7 +252,10 @@ NETWORKS = {
     for platform in platforms.ALL
 }
 NETWORK_LIMITS = {platform.id: limits(platform) for platform in platforms.ALL}
-NETWORK_PACE = {each.id: allowance(f"{each.id.upper()}_PACE", "posts", each.pace) for each in platforms.ALL}
+NETWORK_PACE = {
+    each.id: allowance(f"{each.id.upper()}_PACE", "posts", each.paces.get(product(each), each.pace))
+    for each in platforms.ALL
+}
 NETWORK_READ_BUDGET = {
     each.id: allowance(f"{each.id.upper()}_READ_BUDGET", "requests", each.read_budget) for each in platforms.ALL
 }

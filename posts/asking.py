@@ -7,8 +7,8 @@ from django.utils import timezone
 from accounts import registry
 from accounts.models import AccountStatus
 from accounts.platforms.base import Connector, Recovery
-from accounts.platforms.shapes import Account, Operation, Published
-from ouipost.phrases import Phrase
+from accounts.platforms.shapes import Operation, Published
+from ouipost.phrases import Phrase, both
 from posts.content import compose
 from posts.media import files
 from posts.models import Target
@@ -68,7 +68,8 @@ def _obstacle(target: Target, platform: Connector) -> str:
         return Phrase("its account was disconnected")
     if target.account.status == AccountStatus.EXPIRED:
         return Phrase("its account must be connected again first")
-    return "" if registry.is_configured(platform) else Phrase("this installation has no credentials for the network")
+    missing = registry.lacking(platform, sandbox=target.account.workspace.is_sandbox)
+    return Phrase("the operator must set {variables} first", variables=both(missing)) if missing else ""
 
 
 def operation_of(target: Target, platform: Connector) -> Operation:
@@ -77,7 +78,7 @@ def operation_of(target: Target, platform: Connector) -> Operation:
     content = compose(target.post, account, platform, files.read_with(target.post))
     return Operation(
         content=content,
-        account=Account(remote_id=account.remote_id, access_token="", metadata=account.metadata),
+        account=account.without_tokens(),
         handles=target.handles,
         now=timezone.now(),
         out=tuple(Published(**part) for part in target.parts),

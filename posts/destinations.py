@@ -17,7 +17,7 @@ from ouipost.db.prepared import fetch
 from ouipost.db.rows import insert_each
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.phrases import Phrase
-from posts import rules
+from posts import places, rules
 from posts.models import Post, PostStatus, Target, TargetStatus
 from workspaces.models import Workspace
 
@@ -46,7 +46,8 @@ class Destinations:
         missing: list[str] = [_unconnected(platform, self.gone.get(name)) for name, platform in self.missing.items()]
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
         ending = [rules.ends_first(account, at) for account in self.accounts if account not in expired]
-        return [*missing, *map(rules.must_reconnect, expired), *filter(None, ending)]
+        paced = [places.goes_out_later(account, at) for account in self.accounts]
+        return [*missing, *map(rules.must_reconnect, expired), *filter(None, [*ending, *paced])]
 
     def unused(self, post: Post, media: Sequence[Media]) -> list[str]:
         """Name the overrides for other destinations than the post's, and the titles that no network shows."""

@@ -7,7 +7,6 @@ from typing import Any
 from django.db import transaction
 
 from accounts import registry
-from accounts.platforms.base import Recovery
 from posts import doorbell
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Target, TargetStatus
@@ -63,8 +62,8 @@ def send_now(targets: Iterable[Target], *, now: datetime) -> None:
 def send_denied(target: Target, *, now: datetime) -> None:
     """Have workers send a target at once that a person declared not to be out.
 
-    The target starts over, but keeps its post's key, which surely finds a post that the person overlooked.
+    The target starts over, but keeps handles that surely show a post that the person overlooked.
     """
-    if registry.of(target.account).recovery != Recovery.KEY:
+    if not registry.of(target.account).handles_are_proof:
         Target.objects.filter(pk=target.pk).update(handles={})
     send_now([target], now=now)

@@ -31,7 +31,7 @@ from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from posts import destinations, services
-from posts.models import PostStatus, Target
+from posts.models import PostStatus
 from posts.schedules import services as schedules
 from posts.schedules.slots import instant
 from workspaces.hashtags import is_hashtag, not_a_hashtag
@@ -305,17 +305,3 @@ class ResolveInput(StrictInput):
         if outcome == "not_published" and url:
             return {"url": [Phrase("Leave the address out, or say that it is published.")]}
         return {}
-
-
-def address_warnings(target: Target, url: str) -> list[str]:
-    """Return what to ask about a post's address that a person gives: its network shows posts at other hosts.
-
-    The sandbox shows them at any.
-    """
-    network, host = platforms.BY_ID[target.platform], urlsplit(url).hostname or ""
-    if not url or target.post.workspace.is_sandbox or network.shows_posts_at(host):
-        return []
-    question = Phrase(
-        "It is an address at {host}, not at {usual}: is it the right one?", host=host, usual=network.post_hosts[0]
-    )
-    return [question]

@@ -12,8 +12,8 @@ from accounts.platforms.errors import WhoActs
 from ouipost.claims import engine_time
 from posts.models import Target
 from posts.paused import is_busy
+from posts.places import needs_place
 from posts.publishing.capacity import TRY_SECONDS
-from posts.publishing.holding import needs_place
 
 SPACING = timedelta(seconds=1)
 """Targets that were held up together go out one after the other, within this time."""

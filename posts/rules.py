@@ -19,6 +19,7 @@ from ouipost.phrases import Phrase
 from posts.content import compose
 from posts.media.signing import is_public
 from posts.models import Post
+from posts.places import goes_out_later
 
 
 class PostNotPublishable(DomainError):
@@ -126,6 +127,8 @@ def issues_of(
         *_of_title(content, platform),
         *_of_reach(content, account, platform),
         *_of_connection(account, platform, at),
+        *_of_permissions(account, platform, content),
+        *_of_pace(account, at),
     ]
     return [asdict(issue) | {"platform": account.platform, "account_id": account.pk} for issue in found]
 
@@ -181,6 +184,38 @@ def _of_connection(account: SocialAccount, platform: Connector, at: datetime | N
         yield Issue(rule="account_expired", message=must_reconnect(account), **warning)
     elif told := ends_first(account, at):
         yield Issue(rule="account_ends_first", message=told, **warning)
+
+
+def _of_permissions(account: SocialAccount, platform: Connector, content: Content) -> Iterator[Issue]:
+    """Give an issue if the sign-in left out a permission that this content needs."""
+    needed = [platform.scopes_to_post, platform.scopes_to_reply if content.replies else ()]
+    granted = set(account.permissions)
+    refused = [scopes for scopes in needed if scopes and not granted.intersection(scopes)]
+    missing = [next(scope for scope in platform.scopes if scope in scopes) for scopes in refused]
+    if granted and missing:
+        yield Issue(
+            rule="permission_missing",
+            field="platforms",
+            message=Phrase(
+                "{account} does not allow this app what the post needs: {scopes}.",
+                account=account.introduced,
+                scopes=", ".join(missing),
+            ),
+            limit=missing,
+            actual=account.permissions,
+            fix=Phrase("Connect the account again and allow it."),
+        )
+
+
+def _of_pace(account: SocialAccount, at: datetime | None) -> Iterator[Issue]:
+    if told := goes_out_later(account, at):
+        yield Issue(
+            rule="pace_delays",
+            field="scheduled_at",
+            message=told,
+            severity="warning",
+            fix=Phrase("Choose a later time, or spread the account's posts."),
+        )
 
 
 def must_reconnect(account: SocialAccount) -> Phrase:

@@ -23,7 +23,8 @@ from ouipost.events.journal import Actor, changes, record, record_update
 from ouipost.moments import written_in_utc
 from ouipost.phrases import Phrase, State, either
 from posts import counts, destinations, doorbell, hooks, removal, rules
-from posts.advice import failure, rest_unsent
+from posts.addresses import settle_at
+from posts.advice import rest_unsent
 from posts.asking import question
 from posts.content import compose
 from posts.due import UNSCHEDULED, are_due, send_denied, send_now, set_due
@@ -31,6 +32,7 @@ from posts.following import follow
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.paused import why_paused
+from posts.places import is_in_line
 from posts.schedules.queue import lacks
 from posts.schedules.slots import instant, kept_local
 from posts.status import TIMELESS, record_outcome, snapshot, sync, sync_and_tell
@@ -41,10 +43,6 @@ PAST_TOLERANCE = timedelta(seconds=60)
 TEXTS = ("content", "title", "link", "hashtags", "platform_content")
 CALLED = {"destinations": "platforms"}
 """What the API calls columns that have another name here."""
-REST_UNSENT = failure(
-    "OUTCOME_UNKNOWN",
-    Phrase("The post was settled by hand, and what follows it was not sent: a reply needs the network's own id."),
-)
 
 DRAFT, SCHEDULED, MISSED = PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MISSED
 FAILED, PARTIAL, REVIEW = PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED, PostStatus.NEEDS_REVIEW
@@ -359,9 +357,12 @@ def unschedule_post(post: Post, *, actor: Actor) -> Post:
 
 @transaction.atomic
 def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
-    """Make a draft, scheduled or missed post due now; any other is returned as it stands, and nothing is sent twice."""
+    """Make a draft, scheduled or missed post due now; any other is returned as it stands, and nothing is sent twice.
+
+    So is a post that is due and waits for its account's pace: it keeps its place.
+    """
     locked = lock(post)
-    if locked.status not in SCHEDULABLE:
+    if locked.status not in SCHEDULABLE or is_in_line(locked):
         return locked
     found = destinations.of(locked)
     targets = destinations.place(locked, found)
@@ -404,9 +405,9 @@ def _connected(targets: TargetQuerySet) -> list[SocialAccount]:
 @transaction.atomic
 def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, now: datetime) -> Post:
     """Settle an unknown outcome as a person says: published at an address, or not published and sent again, or called
-    off where its account is gone."""
+    off where its account is gone. Raises InvalidInput for the address of another post of the account."""
     post = lock_in(target.post, {REVIEW})
-    locked = get_object_or_404(Target, pk=target.pk)
+    locked = get_object_or_404(Target.objects.select_related("account__workspace"), pk=target.pk)
     if locked.status != TargetStatus.NEEDS_REVIEW:
         raise WrongStatus(
             Phrase("The target is {status}: there is nothing to resolve.", status=State(locked.status)),
@@ -415,10 +416,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
     before = snapshot(post)
     details = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     if published:
-        locked.status, locked.url, locked.published_at = TargetStatus.PUBLISHED, locked.url or url, now
-        locked.error = REST_UNSENT if len(locked.parts) < locked.replies else None
-        locked.outcome_unknown = False
-        locked.save()
+        settle_at(locked, url, now=now)
     elif locked.account.is_connected:
         send_denied(locked, now=now)
     else:

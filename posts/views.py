@@ -18,12 +18,13 @@ from rest_framework.response import Response
 from ouipost.api import idempotency
 from ouipost.api.pagination import asks_for_a_page_only, read_page
 from ouipost.api.schema import WARNINGS
-from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.api.viewsets import Lists, Retrieves, once
 from ouipost.claims import database_now
 from ouipost.phrases import Phrase
 from posts import destinations, listing, previews, rules, services
+from posts.addresses import address_warnings
 from posts.filters import PostFilter
-from posts.inputs import NewPostInput, PostInput, ResolveInput, ScheduleInput, address_warnings
+from posts.inputs import NewPostInput, PostInput, ResolveInput, ScheduleInput
 from posts.long_polling import preferred_seconds, wait_until_settled
 from posts.media import files, uploads
 from posts.media.serializers import MediaInput, MediaSerializer, sign_anew
@@ -43,6 +44,8 @@ from workspaces.scoping import WorkspaceScopedViewSet
 TARGETS = Prefetch("targets", queryset=Target.objects.order_by("pk"))
 READ_THEIR_OWN = ("list", "preview", "timeline")
 """Actions that need no targets, or need them with their accounts."""
+GOING_OUT = (PostStatus.PUBLISHING, PostStatus.SCHEDULED)
+"""Posts of which results are still to come after `publish`: it is sent, or waits for its account's pace."""
 
 
 class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
@@ -120,26 +123,20 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         zone, moment = values.pop("timezone", self.workspace.timezone), values.pop("scheduled_at", None)
         return values, {"scheduled_at": moment, "zone": zone}
 
+    @once
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields of a draft or scheduled post."""
+        post = self.get_object()
+        values = self.read(PostInput, instance=post, partial=True)
+        changed, warnings = services.update_post(post, values=values, actor=self.actor, now=database_now())
+        unread = _unread_files(request.data, present=changed.media)
+        return self.answered(self._present(changed), warnings=warnings + unread)
 
-        def work() -> Response:
-            post = self.get_object()
-            values = self.read(PostInput, instance=post, partial=True)
-            changed, warnings = services.update_post(post, values=values, actor=self.actor, now=database_now())
-            unread = _unread_files(request.data, present=changed.media)
-            return self.answered(self._present(changed), warnings=warnings + unread)
-
-        return self.once(work)
-
+    @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Remove the post from here; what is published stays at the networks."""
-
-        def work() -> Response:
-            services.delete_post(self.get_object(), actor=self.actor)
-            return self.done("Post deleted successfully")
-
-        return self.once(work)
+        services.delete_post(self.get_object(), actor=self.actor)
+        return self.done("Post deleted successfully")
 
     @extend_schema(request=ScheduleInput, responses=PostDetailSerializer)
     @action(detail=True, methods=["post"])
@@ -152,15 +149,12 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         when = {"scheduled_at": values["scheduled_at"], "zone": zone}
         return self._give_time(lambda post: services.schedule_post(post, **when, actor=self.actor, now=database_now()))
 
+    @once
     def _give_time(self, change: Callable[[Post], Post]) -> Response:
         """Give the post its time, and warn of what would keep it from going out then."""
-
-        def work() -> Response:
-            post = change(self.get_object())
-            warnings = destinations.of(post).warnings(post.scheduled_at)
-            return self.answered(self._present(post), warnings=warnings)
-
-        return self.once(work)
+        post = change(self.get_object())
+        warnings = destinations.of(post).warnings(post.scheduled_at)
+        return self.answered(self._present(post), warnings=warnings)
 
     def _queue(self, post: Post, schedule_id: str) -> Post:
         schedule = schedules.find(schedule_id, workspace_id=post.workspace_id)
@@ -203,7 +197,8 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     def resolve(self, request: Request, target: str, **kwargs: Any) -> Response:
         """Settle a target whose outcome is not known.
 
-        One that was not published is sent again, or cancelled where its account is disconnected.
+        One that was published gets the id that its URL holds, if that holds one. One that was not published is sent
+        again, or cancelled where its account is disconnected.
         """
         values = self.read(ResolveInput)
         word = {"published": values["outcome"] == "published", "url": values.get("url", "")}
@@ -233,8 +228,9 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         media = files.attach(self.get_object(), stored, alt_text=alt_text, actor=self.actor)
         return self.created({"media": MediaSerializer(media).data})
 
+    @once
     def _change(self, change: Callable[[Post], Post]) -> Response:
-        return self.once(lambda: self.answered(self._present(change(self.get_object()))))
+        return self.answered(self._present(change(self.get_object())))
 
     def _send(self, command: Callable[[Post], Post]) -> Response:
         """Take the command once, wait for what comes of it, and show the results as they stand."""
@@ -255,7 +251,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         seconds = preferred_seconds(self.request.headers.get("Prefer", ""))
         wait_until_settled(self.kwargs["pk"], seconds=seconds)
         post = self._one()
-        status = 202 if post.status == PostStatus.PUBLISHING else 200
+        status = 202 if post.status in GOING_OUT else 200
         answer = Response({"post": OutcomeSerializer(post).data}, status=status)
         answer["Preference-Applied"] = f"wait={seconds}"
         if answer.status_code == 202:
@@ -277,9 +273,12 @@ def _now(when: Mapping[str, Any]) -> datetime:
 
 
 def _idle(body: Any) -> list[str]:
-    """Warn of fields without effect in the body of a new post: a zone without a time, and files."""
-    is_idle = "timezone" in body and body.get("scheduled_at") is None
-    told = [Phrase("timezone has no effect without scheduled_at: the post is a draft.")] if is_idle else []
+    """Warn of fields without effect in the body of a new post: a zone without a time, targets, and files."""
+    told: list[str] = []
+    if "timezone" in body and body.get("scheduled_at") is None:
+        told.append(Phrase("timezone has no effect without scheduled_at: the post is a draft."))
+    if body.get("targets"):
+        told.append(Phrase("targets is not read here: platforms takes the ids of accounts."))
     return told + _unread_files(body)
 
 
@@ -311,24 +310,18 @@ class MediaViewSet(Retrieves[Media], WorkspaceScopedViewSet[Media]):
     serializer_class, input_class = MediaSerializer, MediaInput
     workspace_lookup = "post__workspace"
 
+    @once
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change alt text or position."""
+        media = self.get_object()
+        values = self.read(MediaInput, instance=media, partial=True)
+        return self.answered(files.update(media, values=values, actor=self.actor))
 
-        def work() -> Response:
-            media = self.get_object()
-            values = self.read(MediaInput, instance=media, partial=True)
-            return self.answered(files.update(media, values=values, actor=self.actor))
-
-        return self.once(work)
-
+    @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Remove the file, its row and its bytes."""
-
-        def work() -> Response:
-            files.delete(self.get_object(), actor=self.actor)
-            return self.done("Media deleted successfully")
-
-        return self.once(work)
+        files.delete(self.get_object(), actor=self.actor)
+        return self.done("Media deleted successfully")
 
     def renew(self, data: dict[str, Any]) -> None:
         sign_anew(data)

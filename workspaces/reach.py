@@ -80,7 +80,7 @@ def key_columns(values: Mapping[str, Any], *, mode: str, user: User, present: Co
     given = values["workspaces"]
     if is_too_wide(given, user):
         raise InvalidInput(workspaces=[Phrase("Name workspaces of yours: without any, the key would see all of them.")])
-    _require_theirs(given, user, present=present, mode=mode)
+    require_theirs(given, user, present=present, mode=mode)
     return _limited(values, dict.fromkeys(given))
 
 
@@ -90,7 +90,7 @@ def webhook_columns(values: Mapping[str, Any], *, user: User, present: Sequence[
     Only an administrator's webhooks may get the events of all, or keep a workspace that was deleted meanwhile.
     """
     given = values.get("workspaces", present)
-    _require_theirs(given, user, present=present)
+    require_theirs(given, user, present=present)
     kept = _theirs(list(dict.fromkeys(given)), user)
     if is_too_wide(kept, user):
         raise InvalidInput(
@@ -100,8 +100,8 @@ def webhook_columns(values: Mapping[str, Any], *, user: User, present: Sequence[
     return dict(values) if is_same else _limited(values, kept)
 
 
-def _require_theirs(
-    workspace_ids: Sequence[str], user: User, *, present: Collection[str], mode: str = KeyMode.LIVE
+def require_theirs(
+    workspace_ids: Sequence[str], user: User, *, present: Collection[str] = (), mode: str = KeyMode.LIVE
 ) -> None:
     """Raise InvalidInput for each workspace that is not the user's, or that a key of this mode may not see.
 

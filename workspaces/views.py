@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ouipost.api.schema import WARNINGS
-from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.api.viewsets import Lists, Retrieves, once
 from workspaces import services
 from workspaces.counts import with_counts, with_stats
 from workspaces.models import Workspace
@@ -69,14 +69,11 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace], KeyedViewSet[Work
 
         return self.once(work)
 
+    @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Delete the workspace with its posts, files, schedules, accounts and analytics."""
-
-        def work() -> Response:
-            services.delete_workspace(self.get_object(), actor=self.actor, now=timezone.now())
-            return self.done("Workspace deleted successfully")
-
-        return self.once(work)
+        services.delete_workspace(self.get_object(), actor=self.actor, now=timezone.now())
+        return self.done("Workspace deleted successfully")
 
 
 def _written(workspace: Workspace) -> dict[str, Any]:

@@ -5,11 +5,13 @@ help. Neither this module nor its neighbours use Django, the database or the set
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, BinaryIO, ClassVar, Protocol, TypedDict, Unpack
+from urllib.parse import unquote, urlsplit
 
 from accounts.platforms import rules
 from accounts.platforms.errors import PlatformError, Unknown
@@ -79,10 +81,17 @@ class Platform:
     account_types: ClassVar[tuple[str, ...]]
     scopes: tuple[str, ...]
     """Scopes to ask for at sign-in; all are needed. May depend on the app's product."""
+    scopes_to_post: tuple[str, ...] = ()
+    """Of these scopes, one is needed to post; empty: people cannot leave any out."""
+    scopes_to_reply: tuple[str, ...] = ()
+    """Of these scopes, one is needed to reply to a post of one's own."""
     username_prefix: ClassVar[str] = ""
     """The sign before a username that is shown to people."""
     post_hosts: ClassVar[tuple[str, ...]] = ()
     """Hosts that show its posts, with their subdomains; the usual one first. Empty: any host."""
+    post_address: ClassVar[str] = ""
+    """Regular expression for the address of a post from the host on, with a `?` after the path; its group is the post's
+    id. Empty: addresses do not hold it."""
     limits: Limits
     """The limits of a usual post."""
     other_types: Mapping[str, Limits] = {}
@@ -96,6 +105,8 @@ class Platform:
     """Limit of reading numbers; None: not known to be limited. The operator's `<NETWORK>_READ_BUDGET` wins."""
     pace: ClassVar[Allowance | None] = None
     """Pace of posting; None: its quota is not documented, or never reached. The operator's `<NETWORK>_PACE` wins."""
+    paces: ClassVar[Mapping[str, Allowance]] = {}
+    """The pace of an app that is registered for another product, by that."""
     supports_carousel: ClassVar[bool] = False
     supports_stories: ClassVar[bool] = False
     max_video_duration: ClassVar[int]
@@ -124,6 +135,10 @@ class Platform:
     def shows_posts_at(cls, host: str) -> bool:
         """Whether people may see posts of this network at a host."""
         return not cls.post_hosts or f".{host}".endswith(tuple(f".{each}" for each in cls.post_hosts))
+
+    def is_of_this_product(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether an account with this metadata was connected with the product that the app has now."""
+        return True
 
     def _take_over(self, numbers: Mapping[str, float]) -> None:
         """Apply the operator's limits; raises KeyError for an unknown limit, ValueError for a wrong number."""
@@ -188,6 +203,8 @@ class Connector(Platform):
     """A network that can be connected: sign-in, publishing, recovery."""
 
     recovery: ClassVar[Recovery] = Recovery.PARK
+    handles_are_proof: ClassVar[bool] = False
+    """Whether the handles surely show a post that a person overlooked, so that they outlive its being called absent."""
     listing_lag: float = 0
     """Seconds until a new post is surely in the account's own list; the operator's `listing_lag_seconds` wins."""
     link_beside_text: ClassVar[bool] = False
@@ -202,6 +219,9 @@ class Connector(Platform):
     """Whether a token is its own refresh token, so that nothing can renew an ended one."""
     revokes_everywhere: ClassVar[bool] = False
     """Whether revoking an account's tokens also ends those that the app got by other sign-ins to it."""
+    other_scopes_end_tokens: ClassVar[bool] = False
+    """Whether a sign-in with other scopes ends the tokens of the person's earlier ones; `user_id` in the metadata of
+    their accounts is the person."""
     pulls_media: ClassVar[tuple[str, ...]] = ()
     """The types of files that the network fetches from our public address, which it must be able to reach."""
     api: ClassVar[str] = ""
@@ -330,6 +350,15 @@ class Connector(Platform):
     def may_list_by_other_ids(self) -> bool:
         """Whether `listed_id` can be another id than the given one."""
         return type(self).listed_id is not Connector.listed_id
+
+    def post_id_at(self, url: str, account: Account) -> str:
+        """Return the id that the address of a post of this account holds; empty if it holds none."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if not self.post_address or not self.shows_posts_at(host):
+            return ""
+        found = re.match(self.post_address, unquote(f"{host}{parts.path}?{parts.query}"), re.ASCII)
+        return found[1] if found else ""
 
     def permalink(self, session: Session, account: Account, remote_id: str) -> str:
         """Return a post's public address, empty if the network does not give it, or not yet."""

@@ -51,6 +51,8 @@ class Limits:
     max_characters: int
     characters_counted_as: str = "unicode_characters"
     """unicode_characters, utf16_units, utf8_bytes, graphemes, x_weighted (X's own weights), or emoji_as_bytes."""
+    max_photo_post_characters: int | None = None
+    """Limit of the text of images without a video, if it is another."""
     max_text_bytes: int | None = None
     max_hashtags: int | None = None
     max_mentions: int | None = None
@@ -75,6 +77,9 @@ class Limits:
     max_image_short_side_pixels: int | None = None
     max_image_pixels: int | None = None
     """Width times height; larger images are made smaller."""
+    image_width_pixels: int | None = None
+    """With `image_height_pixels` the size of all images of a post: they are made smaller, and get bars."""
+    image_height_pixels: int | None = None
     max_animated_image_bytes: int | None = None
     """Limit of animated GIFs, if they may be larger than other images."""
     animated_image_alone: bool = False

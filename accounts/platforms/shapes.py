@@ -1,9 +1,9 @@
 """Data passed between a network and the rest of the product: frozen dataclasses, never models."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 CLOCKS_DIFFER = timedelta(seconds=5)
 
@@ -252,8 +252,26 @@ class PostNumbers:
     clicks: int | None = None
     own: Mapping[str, int] = field(default_factory=dict)
     """Numbers by the network's own names in `Platform.metrics`: likes, retweets, …"""
+    parts: tuple[str, ...] = field(default=(), compare=False)
+    """The names of its own numbers whose sum is the engagement; none if the network gives the sum."""
     published: Published | None = None
     """Set if the post has another id or address than when it was published."""
+
+    @classmethod
+    def in_parts(cls, parts: Iterable[str], *, own: Mapping[str, int | None], **others: Any) -> Self:
+        """Return numbers whose engagement is the sum of these parts; one that is None was left out by the network."""
+        known = {name: count for name, count in own.items() if count is not None}
+        return cls(own=known, parts=tuple(parts), **others).after({})
+
+    def after(self, known: Mapping[str, int | None]) -> Self:
+        """Return the numbers after this reading; own ones that it left out stay as they were, also in the engagement.
+
+        If it left out all parts of the engagement, this stays None.
+        """
+        own = {name: count for name, count in {**known, **self.own}.items() if count is not None}
+        if not self.own.keys() & set(self.parts):
+            return replace(self, own=own)
+        return replace(self, own=own, engagement=sum(own.get(name, 0) for name in self.parts))
 
 
 @dataclass(frozen=True, kw_only=True)

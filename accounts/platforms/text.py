@@ -33,8 +33,13 @@ LINK = regex.compile(
     r"|(?(scheme)(?:[\w\p{So}\p{EMod}\uFE0F\u200D-]++\.){1,126}(?:[a-z]{2,}(?![a-z0-9@+-])|[\w-]{2,})|(?!)))",
     regex.IGNORECASE,
 )
+_PATH_LETTERS = (
+    r"a-z\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u024F\u0253\u0254\u0256\u0257\u0259\u025B\u0263\u0268\u026F\u0272\u0289"
+    r"\u028B\u02BB\u0300-\u036F\u0400-\u04FF\u1E00-\u1EFF"
+)
+"""Letters in a path by twitter-text: not all of Latin and Cyrillic."""
 _PATH_INNER = r"[!*';:,.$%\[\]\u2013~@|&]"
-_PATH_END = r"[\p{Latin}\p{Cyrillic}0-9=_#/+-]"
+_PATH_END = rf"[{_PATH_LETTERS}0-9=_#/+-]"
 _PATH_SIGNS = rf"(?:{_PATH_INNER}|{_PATH_END})"
 _BRACKETS = rf"\((?:{_PATH_SIGNS}++|{_PATH_SIGNS}*+\({_PATH_SIGNS}++\){_PATH_SIGNS}*+)\)"
 _PATH = rf"/(?:{_PATH_INNER}*+(?:{_PATH_END}|{_BRACKETS}))*+"

@@ -17,7 +17,6 @@ from django.views.decorators.http import require_http_methods
 from accounts import connecting, hosted, registry
 from accounts.credentials import hosted_url
 from accounts.models import SocialAccount
-from accounts.platforms.base import Connector
 from adminapi.console.pages import member_of_staff, page, show
 from adminapi.console.workspaces import chosen, last_chosen, limited, offer, only_one
 from ouipost.db.locks import in_transaction
@@ -46,10 +45,9 @@ class Choice:
     id: str
     name: str
     takes: str
-    is_configured: bool
     redirect_uri: str
-    variables: str
-    """The settings that have its app."""
+    missing: str
+    """The settings without which it cannot be connected; empty if nothing is missing."""
     connected: int
 
 
@@ -73,7 +71,7 @@ def connect(request: HttpRequest) -> HttpResponse:
         "workspace": workspace,
         "workspaces": offer(request, workspace),
         "choices": choices,
-        "is_incomplete": any(not each.is_configured for each in choices),
+        "is_incomplete": any(each.missing for each in choices),
         "problem": problem,
         "elsewhere": _elsewhere(request),
     }
@@ -120,16 +118,17 @@ def _choices(workspace: Workspace, account: SocialAccount | None) -> list[Choice
     connected = SocialAccount.objects.connected().filter(workspace=workspace).order_by().values_list("platform")
     counts = dict(connected.annotate(total=Count("pk")))
     wanted = (account.platform,) if account else registry.IDS
-    return [_choice(registry.get(name, sandbox=workspace.is_sandbox), counts.get(name, 0)) for name in wanted]
+    return [_choice(name, counts.get(name, 0), sandbox=workspace.is_sandbox) for name in wanted]
 
 
-def _choice(platform: Connector, connected: int) -> Choice:
+def _choice(name: str, connected: int, *, sandbox: bool) -> Choice:
+    platform = registry.get(name, sandbox=sandbox)
+    missing = registry.lacking(platform, sandbox=sandbox)
     return Choice(
         id=platform.id,
         name=platform.name,
         takes=", ".join(str(KINDS.get(kind, kind)) for kind in platform.account_types),
-        is_configured=registry.is_configured(platform),
         redirect_uri=hosted_url(platform.id),
-        variables=translated(both(registry.credentials_of(platform.id))),
+        missing=translated(both(missing)) if missing else "",
         connected=connected,
     )

@@ -27,6 +27,7 @@ from ouipost.db import sealed
 from posts.media import storage
 from posts.media.signing import is_public, signed_url
 from posts.media.storage import StorageUnavailable
+from workspaces.models import Mode, Workspace
 
 ANSWER_SECONDS = (3, 5)
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
@@ -113,11 +114,12 @@ def _instead_of_a_file() -> str:
 
 def _live() -> list[Connector]:
     """Return the networks with an app of the operator's, where live accounts can be connected."""
-    return [each for each in needing_an_app() if registry.is_configured(each)]
+    return [each for each in needing_an_app() if not registry.lacking(each)]
 
 
 def credentials() -> Finding:
-    """Check that each network has both an id and a secret, or neither, and that no account lacks its network's app."""
+    """Check that each network has both an id and a secret, or neither, no account lacks its network's app, and no
+    sandbox the simulator."""
     half = [
         f"{name.upper()}_CLIENT_{'SECRET' if app['client_id'] else 'ID'}"
         for name, app in settings.NETWORKS.items()
@@ -131,6 +133,11 @@ def credentials() -> Finding:
         variables = " and ".join(each for name in lacking for each in registry.credentials_of(name))
         return wrong(
             f"Accounts at {', '.join(lacking)} are connected, and there is no app for them.", f"Set {variables}."
+        )
+    if not settings.SIMULATOR and (idle := Workspace.objects.present().filter(mode=Mode.SANDBOX).count()):
+        return warning(
+            f"{counted(idle, 'workspace')} of the sandbox can neither connect nor publish: the simulator is off.",
+            "Set SIMULATOR=1 and SIMULATOR_TOKEN, or delete what nobody needs.",
         )
     if not live:
         others = ", ".join(platform.name for platform in platforms.ALL if not _needs_app(platform.id))

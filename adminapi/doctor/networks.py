@@ -25,7 +25,7 @@ def app(network: Connector) -> Finding:
 
     The finding quotes the network, as not every network documents how it refuses an app.
     """
-    if not registry.is_configured(network):
+    if registry.lacking(network):
         return well(f"There is no app. {_checklist(network)}")
     session = NetworkSession(gateway=settings.NETWORK_GATEWAY, deadline=time.monotonic() + SECONDS)
     refusal, variables = credentials.refusal(network, session, now=timezone.now()), _variables(network)

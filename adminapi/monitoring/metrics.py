@@ -189,8 +189,8 @@ Call = tuple[str, str, str, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
-    """Figures from the database."""
+class Measurements:
+    """Measurements from the database."""
 
     backlog: Backlog
     counts: list[Call]
@@ -198,7 +198,7 @@ class Figures:
     expiring: dict[tuple[str, str], int]
     """Accounts that end soon, by platform and mode of the workspace."""
     breakers: list[str]
-    deliveries: webhooks.Figures
+    deliveries: webhooks.DeliveryFigures
     answered_in: float
     """Seconds that the database took to return its time, including the connection."""
     skew: float
@@ -209,7 +209,7 @@ class Figures:
     files_bytes: int
 
 
-def read() -> Figures:
+def read() -> Measurements:
     """Read all figures in twelve queries, whatever the amount; raises the database's errors."""
     began = time.monotonic()
     now = database_now()
@@ -218,7 +218,7 @@ def read() -> Figures:
     breakers = [network for network, until in found.held.items() if until > now]
     calls, expiring = _calls_and_expiring(now)
     numbers, moments = _numbers_and_moments(due_unless_held(now, resting=breakers, paused=found.paused))
-    return Figures(
+    return Measurements(
         backlog=found,
         counts=calls,
         expiring=expiring,
@@ -303,7 +303,7 @@ def _has_answered(asked: "Future[Any]", ends: float) -> bool:
     return True
 
 
-def _of_the_rest(found: Figures) -> "Iterator[Metric]":
+def _of_the_rest(found: Measurements) -> "Iterator[Metric]":
     unsealed, sync = found.oldest_unsealed.total_seconds(), found.oldest_due_sync.total_seconds()
     yield _gauge("database_seconds", "How long the database took for its time, connecting included.", found.answered_in)
     yield _gauge("clock_skew_seconds", "How far this machine's clock is ahead of the database's.", found.skew)
@@ -329,7 +329,7 @@ def _of_backlog(found: Backlog) -> "Iterator[Metric]":
     yield _family("pauses", "Pauses in force: what they are of does not go out.", ["scope"], pauses)
 
 
-def _of_networks(figures: Figures) -> "Iterator[Metric]":
+def _of_networks(figures: Measurements) -> "Iterator[Metric]":
     for kind, (name, says) in TOLD.items():
         counts = [
             ((*parts_of(network), outcome), many) for network, of, outcome, many, _ in figures.counts if of == kind
@@ -348,7 +348,7 @@ def _of_networks(figures: Figures) -> "Iterator[Metric]":
     yield _family("breakers_open", "Networks whose circuit breaker is open.", ["network", "mode"], open_ones)
 
 
-def _of_webhooks(found: webhooks.Figures, backlog: Backlog) -> "Iterator[Metric]":
+def _of_webhooks(found: webhooks.DeliveryFigures, backlog: Backlog) -> "Iterator[Metric]":
     oldest = backlog.oldest_delivery.total_seconds()
     ended = [(("delivered",), found.delivered), (("failed",), found.failed)]
     yield _family(

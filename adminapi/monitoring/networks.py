@@ -119,7 +119,7 @@ class NetworkHealth:
 
     @property
     def _misses_credentials(self) -> bool:
-        return bool(self.accounts.total) and not registry.is_configured(self.connector)
+        return bool(self.accounts.total and registry.lacking(self.connector))
 
     @property
     def _has_ended(self) -> bool:

@@ -20,7 +20,7 @@ CGROUP = Path("/sys/fs/cgroup")
 MEMORY_FILES = (("memory.current", "memory.max"), ("memory/memory.usage_in_bytes", "memory/memory.limit_in_bytes"))
 """Files of the used and the allowed memory, in version 2 of control groups and in version 1."""
 MACHINE = Path("/proc/meminfo")
-MEGABYTE = 1024 * 1024
+MEBIBYTE = 1024 * 1024
 FEATURES = {
     "scheduling": "/api/schedules",
     "analytics": "/api/analytics",
@@ -41,7 +41,7 @@ def describe() -> dict[str, Any]:
         "django_version": django.get_version(),
         "database_version": database_version(),
         "uptime_seconds": int(time.monotonic() - STARTED),
-        "memory": {"used_mb": used // MEGABYTE, "limit_mb": limit // MEGABYTE},
+        "memory": {"used_mb": used // MEBIBYTE, "limit_mb": limit // MEBIBYTE},
         "features": {"multi_platform": len(registry.IDS) > 1}
         | {name: _is_there(address) for name, address in FEATURES.items()},
     }

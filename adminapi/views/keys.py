@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Boolean, Choice, Choices, Instant, StrictInput, StringList, Text
-from ouipost.api.viewsets import Lists
+from ouipost.api.viewsets import Lists, once
 from ouipost.errors import problems_in
 from ouipost.phrases import Phrase
 from workspaces.keys import services as keys
@@ -97,7 +97,8 @@ class KeyInput(StrictInput):
 class NewKeyInput(KeyInput):
     """The body that creates a key; without `permissions` it has all of them."""
 
-    mode = Choice(choices=KeyMode.choices, required=False)
+    mode = Choice(choices=KeyMode.choices, default=KeyMode.LIVE)
+    tier = Choice(choices=Tier.choices, default=Tier.STARTER)
 
     def validate_expires_at(self, at: datetime | None) -> datetime | None:
         if at is not None and at <= timezone.now():
@@ -140,38 +141,29 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
 
         return self.once(work)
 
+    @once
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields; this takes effect with the next request in every process."""
+        key = self.get_object()
+        values = self.read(KeyInput, instance=key, partial=True)
+        values = key_columns(values, mode=key.mode, user=self.user, present=key.workspace_ids)
+        changed = keys.update_key(key, values=values, actor=self.actor)
+        return self.answered(_with_usage([changed])[0])
 
-        def work() -> Response:
-            key = self.get_object()
-            values = self.read(KeyInput, instance=key, partial=True)
-            values = key_columns(values, mode=key.mode, user=self.user, present=key.workspace_ids)
-            changed = keys.update_key(key, values=values, actor=self.actor)
-            return self.answered(_with_usage([changed])[0])
-
-        return self.once(work)
-
+    @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Revoke a key: its next request is refused, in every process."""
-
-        def work() -> Response:
-            keys.revoke_key(self.get_object(), actor=self.actor, now=timezone.now())
-            return self.done("API key revoked successfully")
-
-        return self.once(work)
+        keys.revoke_key(self.get_object(), actor=self.actor, now=timezone.now())
+        return self.done("API key revoked successfully")
 
     @extend_schema(request=None, responses=RotatedKeySerializer)
     @action(detail=True, methods=["post"])
-    def rotate(self, request: Request, **kwargs: Any) -> Response:
+    @once
+    def rotate(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Give a key a new secret, which only this response has; the old one stays valid for another 24 hours."""
-
-        def work() -> Response:
-            key, secret = keys.rotate_key(self.get_object(), actor=self.actor, now=timezone.now())
-            shown = {"id": key.pk, "new_api_key": secret, "old_key_expires_at": key.previous_expires_at}
-            return self.answered({"key": RotatedKeySerializer(shown).data})
-
-        return self.once(work)
+        key, secret = keys.rotate_key(self.get_object(), actor=self.actor, now=timezone.now())
+        shown = {"id": key.pk, "new_api_key": secret, "old_key_expires_at": key.previous_expires_at}
+        return self.answered({"key": RotatedKeySerializer(shown).data})
 
 
 def _with_usage(found: Any) -> list[Any]:

@@ -19,6 +19,7 @@ from adminapi.views.users import UserSerializer
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import StrictInput, Text
 from ouipost.api.schema import MESSAGE
+from ouipost.api.viewsets import once
 from ouipost.errors import InvalidInput, problems_in
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
@@ -107,17 +108,14 @@ class LogoutViewSet(AdminViewSet[Session]):
         return [SessionAuthentication(or_ended=True)]  # logging out twice succeeds
 
     @extend_schema(request=None, responses={200: MESSAGE})
+    @once
     def logout(self, request: Request) -> Response:
         """End the token's session; every other call then refuses the token, and repeating this one does nothing.
 
         Takes no Idempotency-Key.
         """
-
-        def work() -> Response:
-            logins.log_out(self.session, actor=self.actor, now=timezone.now())
-            return self.done("Logged out successfully")
-
-        return self.once(work)
+        logins.log_out(self.session, actor=self.actor, now=timezone.now())
+        return self.done("Logged out successfully")
 
 
 class ProfileViewSet(AdminViewSet[User]):

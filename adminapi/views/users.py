@@ -16,7 +16,7 @@ from adminapi.sessions.passwords import PASSWORD_LENGTH, hash_password, require_
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Boolean, Choice, Choices, Items, StrictInput, Text
 from ouipost.api.schema import TEXT, Schema
-from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.api.viewsets import Lists, Retrieves, once
 from ouipost.errors import problems_in
 from workspaces import users
 from workspaces.models import Role, User, Workspace
@@ -98,14 +98,11 @@ class UserViewSet(Lists[User], Retrieves[User], AdminViewSet[User]):
 
         return self.once(work)
 
+    @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Delete a user; what they did stays in the audit log."""
-
-        def work() -> Response:
-            users.delete_user(User(pk=self.kwargs["pk"]), actor=self.actor)
-            return self.done("User deleted successfully")
-
-        return self.once(work)
+        users.delete_user(User(pk=self.kwargs["pk"]), actor=self.actor)
+        return self.done("User deleted successfully")
 
 
 class MemberSerializer(serializers.ModelSerializer[User]):

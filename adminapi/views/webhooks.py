@@ -20,7 +20,7 @@ from ouipost.api.filters import BoundedFilterSet
 from ouipost.api.inputs import Boolean, Choices, Integer, StrictInput, StringList, Text
 from ouipost.api.pagination import BoundedPages
 from ouipost.api.showing import TextOrNull, shown
-from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.api.viewsets import Lists, Retrieves, once
 from ouipost.claims import database_now
 from ouipost.errors import problems_in
 from ouipost.events import replays, signing, webhooks
@@ -227,25 +227,19 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
 
         return self.once(work)
 
+    @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Delete a webhook: nothing is sent to it any more."""
-
-        def work() -> Response:
-            webhooks.delete_webhook(_named(self.user, self.kwargs["pk"]), actor=self.actor, now=timezone.now())
-            return self.done("Webhook deleted successfully")
-
-        return self.once(work)
+        webhooks.delete_webhook(_named(self.user, self.kwargs["pk"]), actor=self.actor, now=timezone.now())
+        return self.done("Webhook deleted successfully")
 
     @extend_schema(request=None, responses=DeliverySerializer)
     @action(detail=True, methods=["post"])
-    def test(self, request: Request, **kwargs: Any) -> Response:
+    @once
+    def test(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Send an event of the type `webhook.test`, whether the webhook is active or not."""
-
-        def work() -> Response:
-            made = webhooks.send_test(_named(self.user, self.kwargs["pk"]), actor=self.actor)
-            return self.answered({"delivery": shown(DeliverySerializer, made)})
-
-        return self.once(work)
+        made = webhooks.send_test(_named(self.user, self.kwargs["pk"]), actor=self.actor)
+        return self.answered({"delivery": shown(DeliverySerializer, made)})
 
     @extend_schema(request=SecretInput, responses=NewWebhookSerializer)
     @action(detail=True, methods=["post"], url_path="rotate-secret")
@@ -329,16 +323,13 @@ class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
 
     @extend_schema(request=None, responses=DeliverySerializer)
     @action(detail=True, methods=["post"])
+    @once
     def redeliver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Send a delivery that has ended once more, under the same event id."""
-
-        def work() -> Response:
-            named = Delivery(pk=self.kwargs["pk"], webhook=_named(self.user, self.kwargs["webhook"]))
-            if self.user.role != Role.ADMIN:
-                get_object_or_404(deliveries_of(self.user).only("pk"), pk=named.pk)
-            return self.answered(webhooks.redeliver(named, actor=self.actor))
-
-        return self.once(work)
+        named = Delivery(pk=self.kwargs["pk"], webhook=_named(self.user, self.kwargs["webhook"]))
+        if self.user.role != Role.ADMIN:
+            get_object_or_404(deliveries_of(self.user).only("pk"), pk=named.pk)
+        return self.answered(webhooks.redeliver(named, actor=self.actor))
 
 
 class ReplayViewSet(Lists[Replay], OfWebhook):

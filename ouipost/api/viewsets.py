@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, TypeVar
+from functools import wraps
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from django.db.models import Model
 from django.http import Http404
@@ -22,12 +23,14 @@ from ouipost.api.reading import open_chunks, refuse_encoded, values_of
 from ouipost.api.schema import CHANGES, WARNINGS, EnvelopeSchema
 from ouipost.api.showing import shown
 from ouipost.db.locks import in_transaction
-from ouipost.errors import problems_in
+from ouipost.errors import InvalidInput, problems_in
 from ouipost.ids import may_be_id
 
 REPLAYABLE = (400, 404, 409, 422)
 M = TypeVar("M", bound=Model)
 P = TypeVar("P")
+V = TypeVar("V", bound="ApiViewSet[Any]")
+Given = ParamSpec("Given")
 
 
 class ApiViewSet(GenericViewSet[M]):
@@ -101,9 +104,11 @@ class ApiViewSet(GenericViewSet[M]):
             return response
         try:
             stored = idempotency.find(self.request, secrets=self._secrets)
+            return response if stored is None or self.action in self.answers_anew else self._renewed(stored)
         except (idempotency.IdempotencyKeyReused, idempotency.IdempotencyInProgress) as refusal:
             return super().handle_exception(refusal)
-        return response if stored is None or self.action in self.answers_anew else self._renewed(stored)
+        except (InvalidInput, Http404):  # the stored response must not be shown
+            return response
 
     def hides(self, error: Exception) -> bool:
         """Whether this error means that the caller may not see even a stored response; for a subclass to override."""
@@ -146,7 +151,10 @@ class ApiViewSet(GenericViewSet[M]):
         return self._renewed(idempotency.once_prepared(self.request, self._beginning(prepare), work))
 
     def renew(self, data: dict[str, Any]) -> None:
-        """Correct what is no longer true in a stored response that is replayed; for a subclass to override."""
+        """Correct what is no longer true in a stored response that is replayed; for a subclass to override.
+
+        Raises InvalidInput or Http404 if the caller may not see the response any more.
+        """
 
     def _renewed(self, response: Response) -> Response:
         if idempotency.REPLAYED in response.headers and not response.exception:
@@ -189,6 +197,19 @@ class ApiViewSet(GenericViewSet[M]):
         if isinstance(data, Mapping):
             return {**data, **beside}
         return {self.resource: shown(self.detail_class or self.get_serializer_class(), data), **beside}
+
+
+def once(action: Callable[Concatenate[V, Given], Response]) -> Callable[Concatenate[V, Given], Response]:
+    """Make all of an action the work of `ApiViewSet.once`.
+
+    An action that reads the request first, outside the transaction, calls `self.once` instead.
+    """
+
+    @wraps(action)
+    def taken(self: V, /, *args: Given.args, **kwargs: Given.kwargs) -> Response:
+        return self.once(lambda: action(self, *args, **kwargs))
+
+    return taken
 
 
 class Lists(ApiViewSet[M]):

@@ -198,7 +198,8 @@ def deliver(job: ClaimedDelivery) -> DeliveryResult:
         logger.exception("The secret of a webhook cannot be opened")
         return _result(job, at, began, error="secret_unreadable", says=Phrase("Our operator must fix it."))
     except (Blocked, NotSent, AnswerLost) as error:
-        return _result(job, at, began, error=ERRORS[type(error)], says=str(error))
+        address = error.address if isinstance(error, AnswerLost) else ""
+        return _result(job, at, began, error=ERRORS[type(error)], says=str(error), address=address)
     except Exception:  # retried as often as any other failure, not forever
         logger.exception("A delivery met an error of ours")
         return _result(job, at, began, error="internal_error", says=Phrase("Our operator must fix it."))
@@ -222,7 +223,14 @@ def _send(delivery: Delivery, *, at: datetime) -> Answer:
 
 
 def _result(
-    job: ClaimedDelivery, at: datetime, began: float, answer: Answer | None = None, *, error: str = "", says: str = ""
+    job: ClaimedDelivery,
+    at: datetime,
+    began: float,
+    answer: Answer | None = None,
+    *,
+    error: str = "",
+    says: str = "",
+    address: str = "",
 ) -> DeliveryResult:
     return DeliveryResult(
         claim=job.claim,
@@ -232,7 +240,7 @@ def _result(
         http_status=answer.status if answer else None,
         error=error,
         answer=_shown(answer.body) if answer else says,
-        address=answer.address if answer else "",
+        address=answer.address if answer else address,
         retry_after=answer.headers.get("Retry-After", "") if answer else "",
     )
 

@@ -1,4 +1,4 @@
-"""Figures of webhook deliveries for monitoring, in two queries."""
+"""DeliveryFigures of webhook deliveries for monitoring, in two queries."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ LOOKED = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
+class DeliveryFigures:
     """Numbers of deliveries."""
 
     delivered: int
@@ -24,10 +24,10 @@ class Figures:
     """Due and not claimed, counted up to 10,000."""
 
 
-def measure(now: datetime) -> Figures:
+def measure(now: datetime) -> DeliveryFigures:
     """Return the figures at `now`, by the database's clock; raises DatabaseError."""
     delivered, failed = _ended()
-    return Figures(delivered=delivered, failed=failed, due=_due(now)[:MOST].count())
+    return DeliveryFigures(delivered=delivered, failed=failed, due=_due(now)[:MOST].count())
 
 
 def first_waiting(now: datetime) -> datetime | None:

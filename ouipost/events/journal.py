@@ -94,14 +94,13 @@ def record_all(events: Sequence[Event]) -> None:
 
 def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "", **details: Any) -> Event:
     """Return the entry `<resource>.<verb>`, unsaved and with secrets masked."""
-    workspace = workspace_id or getattr(subject, "workspace_id", "")
     if "request_id" in get_contextvars():
         bind_contextvars(**{f"{subject.journal_name}_id": subject.pk})  # the request's log line names the changed row
     return Event(
         type=f"{subject.journal_name}.{verb}",
         resource_type=subject.journal_name,
         resource_id=subject.pk,
-        workspace_id=workspace,
+        workspace_id=workspace_id or _workspace_of(subject, details),
         user_id=actor.user_id,
         user_email=actor.user_email,
         key_id=actor.key_id,
@@ -110,6 +109,17 @@ def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "
         details=masked(details),
         created_at=timezone.now(),
     )
+
+
+def _workspace_of(subject: Recordable, details: Mapping[str, Any]) -> str:
+    """Return the workspace of a row, or the only one that it is limited to; empty for a change of these limits.
+
+    Such a change names workspaces, and people of one must not learn of the others.
+    """
+    if "workspace_ids" in details.get("before", ()):
+        return ""
+    limits: Sequence[str] = getattr(subject, "workspace_ids", ())
+    return getattr(subject, "workspace_id", "") or (limits[0] if len(limits) == 1 else "")
 
 
 def changes(before: dict[str, Any], subject: Recordable) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from ouipost.claims import Claimable
+from ouipost.crypto import CannotDecrypt
 from ouipost.db import sealed
 from ouipost.db.stored_json import JsonColumn, for_nobody, is_object, is_strings
 from ouipost.ids import public_id, uuid7
@@ -167,6 +168,14 @@ class Webhook(models.Model):
         return hashlib.sha256(self.secret.encode()).hexdigest()[:16]
 
     @property
+    def readable_secret(self) -> str:
+        """The secret; empty if it cannot be decrypted."""
+        try:
+            return sealed.opened(self, "secret")
+        except CannotDecrypt:
+            return ""
+
+    @property
     def old_secret_signs_until(self) -> datetime | None:
         """The time until which the previous secret also signs; None if it no longer does."""
         until = self.previous_secret_until
@@ -178,8 +187,14 @@ class Webhook(models.Model):
 
     def keep_previous(self, *, until: datetime) -> None:
         """Keep the present secret as the previous one, which also signs until then; an older one ends at once."""
-        sealed.seal(self, "previous_secret", sealed.opened(self, "secret"))
-        self.previous_secret_until = until
+        self.end_previous()
+        if self.readable_secret:  # an unreadable one signed nothing either
+            sealed.seal(self, "previous_secret", self.readable_secret)
+            self.previous_secret_until = until
+
+    def end_previous(self) -> None:
+        """Let the present secret sign alone."""
+        self.previous_secret, self.previous_secret_until = "", None
 
     def secrets(self, *, now: datetime) -> list[str]:
         """Return the secrets that sign now, the newest first; raises CannotDecrypt."""

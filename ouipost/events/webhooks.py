@@ -1,7 +1,6 @@
 """Webhook services; each function is one transaction and writes one journal entry."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -11,7 +10,6 @@ from django.db.models.functions import Now
 from django.shortcuts import get_object_or_404
 
 from ouipost.claims import database_now
-from ouipost.crypto import CannotDecrypt
 from ouipost.db.rows import assign, remember
 from ouipost.errors import DomainError, InvalidInput, SecretReplaced
 from ouipost.events import backoff, figures, outbox, signing
@@ -101,15 +99,16 @@ def rotate_secret(
 ) -> tuple[Webhook, str]:
     """Give a webhook a new secret and return both; the old secret also signs until the grace period is over.
 
+    The same secret again replaces none: an older one signs as long as it would have, or ends at once without grace.
     Raises SecretReplaced if `instead_of` is given and is no longer the webhook's `secret_mark`.
     """
     locked, shown = lock(webhook), _secret(secret)
     if instead_of not in ("", locked.secret_mark):
         raise SecretReplaced
-    locked.previous_secret, locked.previous_secret_until = "", None
-    if grace:
-        with suppress(CannotDecrypt):  # an unreadable secret signed nothing either
-            locked.keep_previous(until=now + grace)
+    if not grace:
+        locked.end_previous()
+    elif shown != locked.readable_secret:
+        locked.keep_previous(until=now + grace)
     locked.seal(shown)
     locked.save()
     record("secret_rotated", locked, actor=actor, url=locked.url, old_one_signs_until=locked.previous_secret_until)

@@ -153,7 +153,8 @@ def _read(response: BaseHTTPResponse, *, max_bytes: int, truncate: bool) -> byte
             return bytes(body)
         body += piece
     if not truncate:
-        raise AnswerLost(Phrase("The answer has more than the {most} bytes allowed.", most=max_bytes))
+        message = Phrase("The answer has more than the {most} bytes allowed.", most=max_bytes)
+        raise AnswerLost(message, address=current_call.get().address)
     return bytes(body[:max_bytes])
 
 
@@ -161,5 +162,5 @@ def _failure(call: Call) -> NotSent | AnswerLost:
     if not call.has_left:
         return NotSent(Phrase("The request could not be sent."))
     if call.is_over:
-        return AnswerLost(Phrase("No complete answer came in time."))
-    return AnswerLost(Phrase("The connection broke before the answer was complete."))
+        return AnswerLost(Phrase("No complete answer came in time."), address=call.address)
+    return AnswerLost(Phrase("The connection broke before the answer was complete."), address=call.address)

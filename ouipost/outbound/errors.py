@@ -21,3 +21,8 @@ class NotSent(Exception):
 
 class AnswerLost(Exception):
     """The request was sent, at least in part, without a complete answer: the other side may have acted on it."""
+
+    def __init__(self, message: str = "", *, address: str = "") -> None:
+        super().__init__(message)
+        self.address = address
+        """The IP address that it was sent to; not in the message, which others may read."""

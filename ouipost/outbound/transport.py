@@ -37,6 +37,7 @@ CONNECTIONS_PER_POOL = 512
 ONCE = Retry(False)
 """No retries here: callers decide on them, since they know what was sent."""
 FRAMING_BYTES = 65_536
+WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # other lines hold whole URLs, with tokens
 
@@ -50,7 +51,7 @@ class Call:
     receivable: int = MAX_HEADER_BYTES
     has_left: bool = False
     address: str = ""
-    """The peer's IP address, once something was sent to it."""
+    """The peer's IP address, once something is to be sent to it."""
     in_body: bool = False
 
     @property
@@ -78,7 +79,7 @@ class CallSocket(socket.socket):
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
         call = current_call.get()
         if call.receivable <= 0:
-            raise AnswerLost(Phrase("The answer is larger than allowed."))
+            raise AnswerLost(Phrase("The answer is larger than allowed."), address=call.address)
         self.settimeout(call.remaining())
         wanted = nbytes or memoryview(buffer).nbytes
         received = super().recv_into(buffer, min(wanted, call.receivable), flags)
@@ -90,9 +91,9 @@ class CallSocket(socket.socket):
     def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
         call = current_call.get()
         self.settimeout(call.remaining())
+        call.address = call.address or self.getpeername()[0]
         sent = super().send(data, flags)
         call.has_left = True
-        call.address = call.address or self.getpeername()[0]
         return sent
 
     def sendall(self, data: "ReadableBuffer", flags: int = 0) -> None:
@@ -114,10 +115,10 @@ class CallTLSSocket(CallSocket, ssl.SSLSocket):
 
 
 class FinalAnswer(HTTPResponse):
-    """The answer after any interim ones, 1xx.
+    """The answer after any interim ones, 1xx; one with a body although its status has none closes its connection.
 
     http.client skips only 100: it would take 103 for the answer, and the real answer for that of the next request over
-    this connection.
+    this connection. The body after a 204, which it does not read, would be taken for that, too.
     """
 
     headers: Any
@@ -127,6 +128,11 @@ class FinalAnswer(HTTPResponse):
         while self.status < HTTPStatus.OK:
             self.headers = None
             super().begin()
+        if self.status in WITHOUT_BODY and self._announces_body():
+            self.chunked, self.will_close = False, True
+
+    def _announces_body(self) -> bool:
+        return "Transfer-Encoding" in self.headers or self.headers.get("Content-Length", "0") != "0"
 
 
 class Connection(HTTPConnection):

@@ -16,7 +16,20 @@ HOST = regex.compile(
     r"(?:xn--[a-z0-9-]+|[a-z]{2,}|(?(scheme)\p{L}{2,}|(?!)))(?![A-Za-z0-9@+-]))",
     regex.IGNORECASE,
 )
-REST = regex.compile(
+_LETTERS = (
+    r"a-z0-9\u0400-\u04FF\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u024F\u0253\u0254\u0256\u0257\u0259\u025B\u0263\u0268"
+    r"\u026F\u0272\u0289\u028B\u02BB\u0300-\u036F\u1E00-\u1EFF"
+)
+_WITHIN, _LAST = r"!*';:,.$%\[\]\u2013~@|&", rf"{_LETTERS}=_#/+-"
+_ANY = rf"[{_WITHIN}{_LAST}]"
+_BRACKETS = rf"\((?:{_ANY}++|{_ANY}*+\({_ANY}++\){_ANY}*+)\)"
+_PORT, _PATH = r"(?::[0-9]+)?", rf"/(?:[{_WITHIN}]*+(?:[{_LAST}]|{_BRACKETS}))*+"
+_QUERY = r"(?:\?(?:[!?*'@();:+$%\[\].,~|]*+[a-z0-9_&=#/-])++)?"
+REST = regex.compile(rf"{_PORT}(?:{_PATH})?{_QUERY}", regex.IGNORECASE)
+BARE_REST = regex.compile(rf"(?:{_PORT}{_PATH}{_QUERY})?", regex.IGNORECASE)
+"""The rest of an address, and of one without a scheme, by X's twitter-text: a `#` belongs to a path or a query, and few
+scripts have letters in it."""
+WHOLE_REST = regex.compile(
     r"(?::[0-9]+)?"
     r"(?:/(?:[.,;:!'\[\]{}]*+(?:[^\s<>\".,;:!?'()\[\]{}]|\((?:[^\s<>\"()]|\([^\s<>\"()]*+\))*+\)))*+)?"
     r"(?:\?[^\s<>\"]*[^\s<>\".,;:!?'()\[\]{}])?"
@@ -49,6 +62,15 @@ class Url:
 
 def urls(text: str) -> list[Url]:
     """Return the addresses that X would shorten, with or without scheme, in order."""
+    return _found(text, REST, BARE_REST)
+
+
+def whole_urls(text: str) -> list[Url]:
+    """Return the addresses in a text, with or without scheme, in order, each to its end in any script."""
+    return _found(text, WHOLE_REST, WHOLE_REST)
+
+
+def _found(text: str, rest_of_address: "regex.Pattern[str]", rest_of_bare: "regex.Pattern[str]") -> list[Url]:
     found, position = [], 0
     while host := HOST.search(text, position):
         labels = host["host"].split(".")
@@ -58,7 +80,8 @@ def urls(text: str) -> list[Url]:
             position = host.end() - len(host["host"].rpartition(".")[2])  # the last label may be the next scheme
             continue
         end = host.start("host") + len(".".join(labels))
-        rest = REST.match(text, end) if end == host.end() else None
+        rest_of_url = rest_of_address if host["scheme"] else rest_of_bare
+        rest = rest_of_url.match(text, end) if end == host.end() else None
         position = rest.end() if rest else end
         found.append(Url(start=host.start(), end=position, text=text[host.start() : position]))
     return found

@@ -57,9 +57,14 @@ def invalid(message: str) -> Refusal:
     return error(f"(#100) {message}", 100)
 
 
-def check_version(call: Call, version: str) -> None:
+def version_of(call: Call) -> str:
+    """Return the Graph version at the beginning of the path."""
+    return call.path.split("/")[1]
+
+
+def check_version(call: Call) -> None:
     """Refuse a Graph version that does not exist, or no longer works."""
-    end = VERSION_ENDS.get(version, datetime.min.replace(tzinfo=UTC))
+    end = VERSION_ENDS.get(version_of(call), datetime.min.replace(tzinfo=UTC))
     if end is not None and end <= call.now:
         raise unknown_path(call)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-MEGABYTE = 1024 * 1024
+MEBIBYTE = 1024 * 1024
 
 
 class Refused(Exception):

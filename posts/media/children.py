@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -27,6 +28,9 @@ FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 RETRY_SECONDS = 30
 
+FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
+"""Signals that neither a crash nor a limit of its own sends to a child."""
+
 slots = threading.BoundedSemaphore(2)
 """Decoding a large picture takes up to a gigabyte; more children at once would need more memory and be no faster."""
 
@@ -41,6 +45,10 @@ class TooBusy(DomainError):
     )
 
 
+class Stopped(InvalidMedia):
+    """The child was ended from outside, by whoever stops this process, or by a system that is out of memory."""
+
+
 class ChildBroken(RuntimeError):
     """The child process failed, and the file is not to blame."""
 
@@ -48,8 +56,8 @@ class ChildBroken(RuntimeError):
 def run(script: Path, *, seconds: float, too_costly: str, **job: Any) -> dict[str, Any]:
     """Have a child do a job given as JSON and return its answer.
 
-    Raises InvalidMedia if the child refuses the file, crashes over it, or exceeds its limits, TooBusy if it does not
-    end within these seconds, StorageUnavailable if the disk is full.
+    Raises InvalidMedia if the child refuses the file, crashes over it, or exceeds its limits, Stopped if it is ended
+    from outside, TooBusy if it does not end within these seconds, StorageUnavailable if the disk is full.
     """
     command = [sys.executable, "-P", str(script), json.dumps(job, default=str)]
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
@@ -69,7 +77,8 @@ def run(script: Path, *, seconds: float, too_costly: str, **job: Any) -> dict[st
         raise TooBusy(retry_after=RETRY_SECONDS) from error
     if done.returncode < 0:
         logger.warning("A process that looked into a file was ended by signal %s", -done.returncode)
-        raise InvalidMedia(too_costly, reason="too_costly")
+        ended = Stopped if -done.returncode in FROM_OUTSIDE else InvalidMedia
+        raise ended(too_costly, reason="too_costly")
     if done.returncode:
         raise _broken(done.stderr.decode(errors="replace"))
     return _accepted(json.loads(done.stdout))

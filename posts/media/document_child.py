@@ -18,14 +18,14 @@ from xml.parsers import expat
 import pypdf
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
 
-from posts.media.child import MEGABYTE, Refused, answered, limit, main
+from posts.media.child import MEBIBYTE, Refused, answered, limit, main
 from posts.media.pdf_texts import is_plain, texts_of
 
-MEMORY = 640 * MEGABYTE
+MEMORY = 640 * MEBIBYTE
 CPU_SECONDS = 20
 BLOCK_BYTES = 64 * 1024
 MAX_OBJECTS = 200_000
-MAX_UNPACKED = 1024 * MEGABYTE
+MAX_UNPACKED = 1024 * MEBIBYTE
 MAX_ENTRIES = 20_000
 ACTIVE = {
     *("/JavaScript", "/JS", "/Launch", "/RichMedia", "/XFA", "/SubmitForm", "/ImportData", "/GoToE", "/GoToR"),

@@ -29,8 +29,6 @@ from posts.models import LAST_POSITION, Media, MediaType, Post, PostStatus, Targ
 
 logger = logging.getLogger(__name__)
 
-MOST_FILES = 35
-"""Of a post: as many as any network takes."""
 MOST_TOLD = 100
 UNSENT = (PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.PUBLISHING)
 
@@ -66,8 +64,9 @@ def require_open(post: Post) -> None:
 def require_place(post: Post) -> None:
     """Raise MediaInUse or InvalidInput unless the post takes another file."""
     require_open(post)
-    if post.files.count() >= MOST_FILES:
-        raise InvalidInput(file=[Phrase("A post takes at most {most} files.", most=MOST_FILES)])
+    most = settings.POST_MAX_FILES
+    if post.files.count() >= most:
+        raise InvalidInput(file=[Phrase("A post takes at most {most} files.", most=most)])
 
 
 def keep(file: Processed, *, filename: str) -> Stored:

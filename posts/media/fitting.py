@@ -18,10 +18,10 @@ from accounts.platforms.limits import Limits
 from accounts.platforms.shapes import Media
 from ouipost.phrases import Phrase, joined
 from posts.media import storage
-from posts.media.children import TooBusy
+from posts.media.children import Stopped, TooBusy
 from posts.media.images import to_jpeg
 from posts.media.intake import InvalidMedia
-from posts.media.shapes import Shape, times
+from posts.media.shapes import Shape
 from posts.media.signing import signed_url
 
 NO_LIMIT = 20_000_000
@@ -65,11 +65,12 @@ def _reasons(media: Media, limits: Limits, shape: Shape) -> Iterator[str]:
         yield Phrase("compressed to {most:,} bytes", most=shape.max_bytes)
     if not media.ratio:
         return
-    if shape.min_ratio and media.ratio < shape.min_ratio:
+    size = width, height = shape.with_bars(media.width, media.height)
+    if width > media.width:
         yield Phrase("with bars at its left and right")
-    if shape.max_ratio and media.ratio > shape.max_ratio:
+    if height > media.height:
         yield Phrase("with bars above and below")
-    if shape.scale(media.width, media.height) < 1:
+    if shape.within(*size) != size:
         yield Phrase("made smaller")
 
 
@@ -81,6 +82,8 @@ def _shape(limits: Limits) -> Shape:
         max_side=limits.max_image_side_pixels or 0,
         max_short_side=limits.max_image_short_side_pixels or 0,
         max_area=limits.max_image_pixels or 0,
+        width=limits.image_width_pixels or 0,
+        height=limits.image_height_pixels or 0,
     )
 
 
@@ -88,19 +91,16 @@ def _size(media: Media, shape: Shape) -> tuple[int, int]:
     """Return the approximate sides of the JPEG; the limit on bytes may make it smaller still."""
     if not media.ratio:
         return media.width, media.height
-    size = shape.with_bars(media.width, media.height)
-    return times(size, shape.scale(*size))
+    return shape.within(*shape.with_bars(media.width, media.height))
 
 
 def _as_jpeg(media: Media, shape: Shape) -> BinaryIO:
     try:
         with media.open() as file:
             return io.BytesIO(to_jpeg(file, shape))
-    except TooBusy as error:
+    except (TooBusy, Stopped) as error:
         raise Unavailable(NO_TIME, who_acts=WhoActs.OPERATOR) from error
     except InvalidMedia as error:
-        if error.details["reason"] == "too_costly":  # it was not when it was uploaded
-            raise Unavailable(NO_TIME, who_acts=WhoActs.OPERATOR) from error
         raise Rejected(error.message, code="MEDIA_REJECTED") from error
 
 

@@ -25,15 +25,15 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from posts.media.child import MEGABYTE, Refused, address_space, answered, limit, main
+from posts.media.child import MEBIBYTE, Refused, address_space, answered, limit, main
 from posts.media.shapes import Shape, times
 
 PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 """Imported by name: otherwise Pillow loads all its plugins when it meets a format that it does not know yet."""
 
-MEMORY = 256 * MEGABYTE
+MEMORY = 256 * MEBIBYTE
 CPU_SECONDS = 10
-MAX_OUTPUT = 100 * MEGABYTE
+MAX_OUTPUT = 100 * MEBIBYTE
 MAX_SIDE = 16_000
 MAX_ANIMATION_PIXELS = 200_000_000
 MAX_CANVAS_PIXELS = 25_000_000
@@ -44,8 +44,11 @@ QUALITIES = ((90, 0), (82, 2), (74, 2))
 sharp."""
 DAMAGED = "The image is damaged or incomplete, or too large to be converted. Export it again."
 
-BYTES_PER_PIXEL = {"JPEG": 10, "PNG": 10, "GIF": 24, "WEBP": 32}
-"""Peak memory of decoding, as measured: two copies of the pixels, or the canvases on which animations are drawn."""
+BYTES_PER_PIXEL = {"JPEG": 13, "PNG": 13, "GIF": 24, "WEBP": 32}
+"""Peak memory of a job, as measured: three copies of the pixels and a mask, or the canvases of animations.
+
+Making a picture slightly smaller takes three: itself, the one of which only the width is right, and the result.
+"""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -125,7 +128,7 @@ def limit_memory(format_name: str, *, pixels: int, frames: int) -> None:
     """Allow 256 MB beyond the memory in use now, or as much as an image within the limits truly takes."""
     if not BASELINE:
         return
-    needed = 64 * MEGABYTE + pixels * BYTES_PER_PIXEL[format_name] + (pixels * frames if frames > 1 else 0)
+    needed = 64 * MEBIBYTE + pixels * BYTES_PER_PIXEL[format_name] + (pixels * frames if frames > 1 else 0)
     limit(resource.RLIMIT_AS, BASELINE + max(MEMORY, needed))
 
 
@@ -365,8 +368,8 @@ def shape(job: ImageJob) -> dict[str, Any]:
     image = on_white(upright_in_srgb(image))
     image = with_bars(image, job)
     image.info = {}
-    scale = job.scale(*image.size)
-    image = image if scale == 1 else scaled(image, scale)
+    size = job.within(*image.size)
+    image = image if size == image.size else resized(image, size)
     for quality, subsampling in QUALITIES:
         encoded = jpeg(image, quality, subsampling)
         if len(encoded) <= job.max_bytes:
@@ -382,7 +385,7 @@ def shape(job: ImageJob) -> dict[str, Any]:
 
 
 def with_bars(image: Image.Image, job: ImageJob) -> Image.Image:
-    """Return the picture in the middle of a white one whose width by height is within the limits."""
+    """Return the picture in the middle of a white one that has the ratio or size of the job."""
     width, height = job.with_bars(*image.size)
     if (width, height) == image.size:
         return image

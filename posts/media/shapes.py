@@ -15,14 +15,26 @@ class Shape:
     max_side: int = 0
     max_short_side: int = 0
     max_area: int = 0
+    width: int = 0
+    """With `height` the very size that it gets; 0: any within the limits."""
+    height: int = 0
 
     def with_bars(self, width: int, height: int) -> tuple[int, int]:
-        """Return these sides, one of them extended if the ratio's limits require it."""
+        """Return these sides, extended if the limits of the ratio, or the size that it gets, require it."""
+        if self.width and self.height:
+            scale = max(width / self.width, height / self.height, 1)
+            return round(self.width * scale), round(self.height * scale)
         if self.min_ratio and width / height < self.min_ratio:
             width = math.ceil(height * self.min_ratio)
         if self.max_ratio and width / height > self.max_ratio:
             height = math.ceil(width / self.max_ratio)
         return width, height
+
+    def within(self, width: int, height: int) -> tuple[int, int]:
+        """Return the sides that an image with these ones, including its bars, is made into."""
+        if self.width and self.height:
+            return self.width, self.height
+        return times((width, height), self.scale(width, height))
 
     def scale(self, width: int, height: int) -> float:
         """Return the factor, at most 1, by which these sides keep to their limits and to that of their area."""

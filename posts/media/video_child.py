@@ -15,9 +15,9 @@ from typing import Any
 import av
 from PIL import Image
 
-from posts.media.child import MEGABYTE, Refused, address_space, answered, limit, main
+from posts.media.child import MEBIBYTE, Refused, address_space, answered, limit, main
 
-MEMORY = 512 * MEGABYTE
+MEMORY = 512 * MEBIBYTE
 CPU_SECONDS = 60
 THUMBNAIL_SIDE = 400
 THUMBNAIL_AT = 1.0
@@ -68,7 +68,7 @@ def limit_process(job: VideoJob) -> None:
     limit(resource.RLIMIT_CPU, CPU_SECONDS)
     # A copy is hardly larger than its source, unless all pictures of its index are the same few bytes.
     size = Path(job.source).stat().st_size
-    limit(resource.RLIMIT_FSIZE, size + size // 4 + 16 * MEGABYTE)
+    limit(resource.RLIMIT_FSIZE, size + size // 4 + 16 * MEBIBYTE)
     limit(resource.RLIMIT_CORE, 0)
     if mapped := address_space():
         limit(resource.RLIMIT_AS, mapped + MEMORY)

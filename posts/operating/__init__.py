@@ -1,1 +1,1 @@
-"""The operator's view: stuck posts and why, pauses, posts in doubt, a clock that jumped, a restored copy."""
+"""The operator's view: stuck posts and why, posts in doubt, and what comes after a restore."""

@@ -216,10 +216,10 @@ def _to_mend(target: Target, who_acts: WhoActs, *, then: str) -> str:
     """Return the operator's first step; empty if somebody else must act."""
     if who_acts != WhoActs.OPERATOR:
         return ""
-    platform = registry.of(target.account)
-    if registry.is_configured(platform):
-        return f"Fix the cause (the worker's log tells more of {target.pk}), then {then}"
-    return f"Set {' and '.join(registry.credentials_of(platform.id))} and restart the workers, then {then}"
+    account = target.account
+    if missing := registry.lacking(registry.of(account), sandbox=account.workspace.is_sandbox):
+        return f"Set {' and '.join(missing)} and restart the workers, then {then}"
+    return f"Fix the cause (the worker's log tells more of {target.pk}), then {then}"
 
 
 def disconnected(target: Target) -> Finding:

@@ -21,8 +21,9 @@ from ouipost.phrases import Phrase
 from posts.advice import INTERNAL_ERROR, failure
 from posts.lateness import GIVE_UP_AFTER, LEASE_SECONDS, LEAST_TRYING, is_too_late
 from posts.models import TAKEN_FROM_WORKERS, Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.places import needs_place
 from posts.publishing.capacity import Room, in_flight
-from posts.publishing.holding import hold_account, is_line_due, needs_place, pace_account
+from posts.publishing.holding import hold_account, is_line_due, pace_account, put_back
 from posts.removal import call_off
 from posts.status import sync_and_tell, sync_each
 from workspaces.models import Workspace
@@ -271,7 +272,7 @@ def _as_locked(
 
 def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: datetime) -> list[Ready]:
     """Put off the targets that their account may not send yet, and return the others."""
-    free = []
+    free, paced = list[Ready](), list[str]()
     for target in targets:
         account = accounts[target.account_id]
         until = pacing.wait(account, sends=needs_place(target), now=now)
@@ -284,6 +285,8 @@ def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: 
             hold_account(target.account_id, until=until, now=now)
         else:
             pace_account(target.account_id, until=until, spacing=allowance.interval(pace), now=now)
+            paced.append(target.account_id)
+    put_back(paced, now=now)
     return free
 
 

@@ -1,45 +1,19 @@
 """Make an account's posts wait, in their order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import Q
 
 from ouipost.db.locks import lock_free
 from ouipost.db.rows import in_parts, update_each
 from posts.lateness import GIVE_UP_AFTER
-from posts.models import Target, TargetQuerySet
+from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.places import IN_LINE, NEEDS_PLACE, UNBEGUN, begun
 
 AT_ONCE = 500
 NEXT = timedelta(milliseconds=1)
-NEEDS_PLACE = Q(Q(sends=0) | Q(sent_at__lt=F("scheduled_at")), outcome_unknown=False)
-"""Targets that need one of their account's places; `needs_place` is the same test for one target."""
-IN_LINE = Q(NEEDS_PLACE, due_at__gt=F("scheduled_at"), error__isnull=True, waits_for="")
-"""Targets that were put off, and wait only for their places."""
-
-
-class Placed(Protocol):
-    """A target, or columns of one, that may need one of its account's places."""
-
-    @property
-    def outcome_unknown(self) -> bool: ...
-
-    @property
-    def sends(self) -> int: ...
-
-    @property
-    def sent_at(self) -> datetime | None: ...
-
-    @property
-    def scheduled_at(self) -> datetime | None: ...
-
-
-def needs_place(target: Placed) -> bool:
-    """Return whether a target needs one of its account's places. A look for an earlier send, or the engine's repetition
-    of one, does not; a send that was scheduled again since does."""
-    is_anew = target.sent_at is not None and target.scheduled_at is not None and target.sent_at < target.scheduled_at
-    return not target.outcome_unknown and (not target.sends or is_anew)
 
 
 def is_line_due(account_id: str, *, now: datetime) -> bool:
@@ -65,6 +39,28 @@ def pace_account(account_id: str, *, until: datetime, spacing: timedelta, now: d
     sends = Target.objects.filter(NEEDS_PLACE, account=account_id)
     by_now = now + timedelta.resolution
     _put_off(sends, first=until, spacing=spacing, before=by_now, now=now, tries_for=GIVE_UP_AFTER)
+
+
+def put_back(accounts: Collection[str], *, now: datetime) -> None:
+    """Make the posts scheduled again that only wait for places of these accounts, so that they can be changed and
+    called off.
+
+    Call it in a transaction that has locked the accounts. A post that another transaction has locked follows when its
+    line moves.
+    """
+    waiting = Target.objects.filter(UNBEGUN, account__in=accounts, status=TargetStatus.PUBLISHING)
+    times = dict(waiting.values_list("post", "scheduled_at"))
+    for some in in_parts(list(times), AT_ONCE):
+        posts = Post.objects.filter(pk__in=some, status=PostStatus.PUBLISHING).order_by("pk")
+        locked = dict(lock_free(posts).values_list("pk", "scheduled_at"))
+        on_their_way = set(begun(locked).values_list("post", flat=True))
+        ours = {pk: at or times[pk] for pk, at in locked.items() if pk not in on_their_way}
+        Target.objects.filter(post__in=ours, status=TargetStatus.PUBLISHING).update(status=TargetStatus.SCHEDULED)
+        update_each(Post, {pk: _scheduled(at, now=now) for pk, at in ours.items()})
+
+
+def _scheduled(at: datetime | None, *, now: datetime) -> dict[str, Any]:
+    return {"status": PostStatus.SCHEDULED, "scheduled_at": at, "moment": at, "updated_at": now}
 
 
 def _put_off(

@@ -247,7 +247,7 @@ def _again(target: Target, error: Unavailable, waited: timedelta | None, *, now:
     wait = _delay(target.attempts, error, waited)
     if gave_up(target, now=now + wait):
         return _failed(target, _with_its_time(target, error, now=now), now=now, retryable=True)
-    return _asked_again(target, error, wait=wait, now=now)
+    return _tried_again(target, error, wait=wait, now=now) | {"error": _shown(error, retryable=True)}
 
 
 def _with_its_time(target: Target, error: Unavailable, *, now: datetime) -> Unavailable:
@@ -332,9 +332,15 @@ def _is_waking(target: Target, result: AttemptResult, *, now: datetime) -> bool:
 
 
 def _asked_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:
+    """Return the columns after a look in vain: whatever kept us from looking, the outcome stays unknown."""
+    shown = failure("OUTCOME_UNKNOWN", error.message, who_acts=error.acts, network_code=error.network_code)
+    said = target.error if is_said_to_be_there(target) else shown
+    return _tried_again(target, error, wait=wait, now=now) | {"error": said}
+
+
+def _tried_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:
     counts = not isinstance(error, RateLimited)
-    shown = target.error if is_said_to_be_there(target) else _shown(error, retryable=True)
-    return {"due_at": now + wait, "attempts": target.attempts + counts, "error": shown} | _given(error)
+    return {"due_at": now + wait, "attempts": target.attempts + counts} | _given(error)
 
 
 def is_said_to_be_there(target: Target) -> bool:

@@ -56,7 +56,7 @@ def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
     _pause_where_forgotten(ours, targets, now=now)
     held, late = _divided(ours, targets)
     settled = _with_waits(held, targets, now=now)
-    refused_again = [each.claim.pk for each in settled if _met_a_quota_before(targets[each.claim.pk], each)]
+    last_in_line = [each.claim.pk for each in settled if _may_meet_its_own_quota(targets[each.claim.pk], each)]
     next_at = _release(settled, targets, now=now)
     # A short delay gets no attempt row: while a token is renewed, there would be one every 2 seconds.
     tried = [each for each in settled if not _is_put_off(each) or next_at[each.claim.pk] is None]
@@ -66,7 +66,7 @@ def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
     sync_each(posts.values(), targets.values(), now=now)
     _record_rejected_files([targets[result.claim.pk] for result in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)
-    _let_others_go_first(refused_again, targets)
+    _let_others_go_first(last_in_line, targets)
     return [result.claim.pk in targets for result in results]
 
 
@@ -123,10 +123,10 @@ def _is_endless(outcome: Outcome) -> bool:
     return isinstance(outcome, RateLimited) and outcome.retry_after is None
 
 
-def _met_a_quota_before(target: Target, result: AttemptResult) -> bool:
-    """Return whether a quota refuses a target again: it may be a quota for its kind only, such as reels."""
-    before = (target.error or {}).get("code")
-    return isinstance(result.outcome, RateLimited) and before == RateLimited.code
+def _may_meet_its_own_quota(target: Target, result: AttemptResult) -> bool:
+    """Return whether a quota may be for such calls only: for reading, or, if it refuses a target again, for its kind,
+    such as reels."""
+    return isinstance(result.outcome, RateLimited) and (result.unresolved or code_of(target) == RateLimited.code)
 
 
 def _held_again(result: AttemptResult, target: Target) -> AttemptResult:
@@ -242,9 +242,9 @@ def _asked_again_at(error: RateLimited, due_at: datetime | None, *, now: datetim
     return until if until is not None and until <= now + GIVE_UP_AFTER else None
 
 
-def _let_others_go_first(refused_again: Sequence[str], targets: Mapping[str, Target]) -> None:
+def _let_others_go_first(last_in_line: Sequence[str], targets: Mapping[str, Target]) -> None:
     """Put targets behind everything that waits for their account, so that targets of another kind can go first."""
-    last = {pk: {"due_at": due_at + BEHIND} for pk in refused_again if (due_at := targets[pk].due_at)}
+    last = {pk: {"due_at": due_at + BEHIND} for pk in last_in_line if (due_at := targets[pk].due_at)}
     update_each(Target, last)
 
 

@@ -4,19 +4,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from accounts import registry
+from accounts import registry, tokens
 from accounts.exchanges import Exchange
 from accounts.models import Pause
 from accounts.platforms.base import Recovery
-from accounts.platforms.errors import AuthExpired, Unavailable, WhoActs
+from accounts.platforms.errors import AuthExpired
 from accounts.platforms.shapes import Account, Content, Handles, Operation, Published
 from accounts.session import NetworkSession
 from ouipost.claims import Claim, LostClaim, engine_time
-from ouipost.phrases import Phrase
 from ouipost.writer import Runs
 from posts.content import compose
 from posts.lateness import LEASE_SECONDS
-from posts.publishing.holding import needs_place
+from posts.places import needs_place
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS, gave_up
 from posts.publishing.steps import Arming, Loaded, Others, Saving, Search, arm_all, load_all, others, save_all
 
@@ -53,10 +52,11 @@ class Turn:
         """The error if the network refused the last visible call because of its token."""
 
     def compose(self) -> None:
-        """Compose the content and open a session; raises Unavailable if no app is registered."""
-        if not registry.is_configured(self.connector):
-            message = Phrase("This installation has no credentials for {network}.", network=self.connector.name)
-            raise Unavailable(message, who_acts=WhoActs.OPERATOR)
+        """Compose the content and open a session; raises Unavailable if the operator has not configured the network."""
+        try:
+            registry.check(self.connector, self.account.workspace)
+        except registry.PlatformNotConfigured as error:
+            raise tokens.obstacle(error) from error
         self.session = registry.session(self.account.platform, self.account.workspace, exchanges=self.exchanges)
         self.content = compose(self.target.post, self.account, self.connector, self.media)
         if self.unresolved or self.target.parts:  # the sent text, even if settings have changed since

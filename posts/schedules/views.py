@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from ouipost.api.pagination import is_within
 from ouipost.api.schema import WARNINGS
-from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.api.viewsets import Lists, Retrieves, once
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
@@ -53,26 +53,20 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewS
 
         return self.once(work)
 
+    @once
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields; new slots, another zone, a hold or its end move the posts that wait."""
+        schedule = self.get_object()
+        values = self.read(WeeklyScheduleInput, instance=schedule, partial=True)
+        drafts = schedules.update_schedule(schedule, values=values, actor=self.actor, now=database_now())
+        returned = [post.pk for post in drafts]
+        return self.answered(self.get_object(), returned_to_draft=returned, warnings=_warnings(len(returned)))
 
-        def work() -> Response:
-            schedule = self.get_object()
-            values = self.read(WeeklyScheduleInput, instance=schedule, partial=True)
-            drafts = schedules.update_schedule(schedule, values=values, actor=self.actor, now=database_now())
-            returned = [post.pk for post in drafts]
-            return self.answered(self.get_object(), returned_to_draft=returned, warnings=_warnings(len(returned)))
-
-        return self.once(work)
-
+    @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Delete a schedule; the posts in its queue return to draft."""
-
-        def work() -> Response:
-            returned = schedules.delete_schedule(self.get_object(), actor=self.actor, now=database_now())
-            return self.done("Schedule deleted successfully", returned_to_draft=returned)
-
-        return self.once(work)
+        returned = schedules.delete_schedule(self.get_object(), actor=self.actor, now=database_now())
+        return self.done("Schedule deleted successfully", returned_to_draft=returned)
 
     def read_query(self) -> None:
         self.count = _count(self.request)

@@ -9,7 +9,8 @@ from accounts.platforms.base import Connector, PasswordConnector, Session, SignI
 from accounts.platforms.shapes import Account, App, Candidate, Profile, Tokens
 from accounts.session import NetworkSession
 
-PAGE_TOKENS = Tokens(access_token="page-token", refresh_token="person-token", scopes=("read", "write"))
+GRANTED = ("read", "write", "pages_manage_posts")
+PAGE_TOKENS = Tokens(access_token="page-token", refresh_token="person-token", scopes=GRANTED)
 OLD_ERROR = {"code": "OLD", "message": "It was away."}
 PROFILE = Profile(name="Company Page", username="companypage", profile_image="https://p.example/1", followers=15420)
 

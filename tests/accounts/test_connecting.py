@@ -78,6 +78,61 @@ def test_a_sign_in_begins_at_the_networks_consent_page(workspace: Workspace, net
     assert row.expires_at == NOW + timedelta(minutes=10)
 
 
+def test_who_signs_in_again_is_asked_for_the_scopes_of_the_account_unless_others_are_named(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    account = make_account(workspace, permissions=["read", "write", "insights"])
+
+    again = [start(workspace, account=account, scopes=scopes) for scopes in (None, [], ["ads"])]
+
+    assert [asked(each)["scope"] for each in again] == ["read write insights", "read write", "read write ads"]
+
+
+@pytest.mark.parametrize(
+    ("values", "is_ended"),
+    [
+        ({}, True),
+        ({"status": "expired"}, True),
+        ({"permissions": ["w_organization_social", "r_basicprofile"]}, False),
+        ({"metadata": {"user_id": "2", "product": "community"}}, False),
+        ({"metadata": {"user_id": "1", "product": ""}}, False),
+        ({"disconnected_at": NOW}, False),
+        ({"workspace": "another"}, False),
+    ],
+)
+def test_a_linkedin_sign_in_renews_the_accounts_whose_tokens_it_has_ended(
+    workspace: Workspace, network: FakeNetwork, values: dict[str, Any], is_ended: bool
+) -> None:
+    member = {"user_id": "1", "product": "community"}
+    tokens = Tokens(access_token="new", scopes=("r_basicprofile", "w_organization_social"))
+    of_another = make_workspace() if values.pop("workspace", "") else workspace
+    given = {"platform": "linkedin", "remote_id": "urn:li:organization:1", "metadata": member, "permissions": ["old"]}
+    page = make_account(of_another, **given | values)
+
+    candidate = make_candidate("urn:li:person:1", type="profile", tokens=tokens, metadata=member)
+    signed_in = connect(workspace, network, candidate, platform="linkedin")
+
+    page.refresh_from_db()
+    told = Event.objects.filter(type="account.connected").order_by("pk").values_list("resource_id", flat=True)
+    assert page.unseal().access_token == ("new" if is_ended else "token")
+    assert list(told) == [signed_in[0].pk, *([page.pk] if is_ended else [])]
+    assert page.status == "active"
+
+
+@pytest.mark.parametrize(
+    ("platform", "metadata"),
+    [("linkedin", {"product": ""}), ("instagram", {"login": "facebook", "user_id": "1"})],
+)
+def test_an_account_of_another_product_is_asked_only_for_scopes_of_the_present_one(
+    workspace: Workspace, platform: str, metadata: dict[str, Any]
+) -> None:
+    account = make_account(workspace, platform=platform, metadata=metadata, permissions=["of another product"])
+
+    again, anew = (start(workspace, platform=platform, account=each) for each in (account, None))
+
+    assert asked(again)["scope"] == asked(anew)["scope"]
+
+
 @pytest.mark.django_db
 def test_a_live_workspace_meets_the_true_network(network: FakeNetwork) -> None:
     started = start(make_workspace(mode="live"))
@@ -112,7 +167,7 @@ def test_the_one_account_that_was_granted_is_connected(workspace: Workspace, net
     assert network.calls == [("exchange", "code", CALLBACK, verifier), ("candidates", "person-token")]
     assert (row.pk, row.workspace, row.platform, row.remote_id) == (account.pk, workspace, "facebook", "1001")
     assert (row.type, row.name, row.username, row.followers) == ("page", "Company Page", "companypage", 15420)
-    assert (row.status, row.permissions, row.metadata) == ("active", ["read", "write"], {"page_id": "1"})
+    assert (row.status, row.permissions, row.metadata) == ("active", list(PAGE_TOKENS.scopes), {"page_id": "1"})
     assert (row.connected_at, row.last_sync, row.is_default, row.due_at) == (NOW, NOW, True, None)
     assert (row.unseal().access_token, row.unseal().refresh_token) == ("page-token", "person-token")
     told = Event.objects.order_by("pk").values_list("type", "workspace_id", "key_id")

@@ -12,7 +12,10 @@ from ouipost.configuration import environment as installation
 def test_the_operator_says_what_a_network_takes(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     for name, wanted in (
         ("FACEBOOK_LIMITS", "max_characters=60000, max_title_characters=90,reel.first_comment=900"),
-        ("TWITTER_LIMITS", "max_video_ratio=2.5,premium.max_characters=4000,listing_lag_seconds=30"),
+        (
+            "TWITTER_LIMITS",
+            "max_video_ratio=2.5,premium.max_characters=4000,basic.max_characters=500,listing_lag_seconds=30",
+        ),
         ("INSTAGRAM_LIMITS", "max_alt_text_characters=500"),
     ):
         monkeypatch.setenv(name, wanted)
@@ -22,10 +25,10 @@ def test_the_operator_says_what_a_network_takes(monkeypatch: pytest.MonkeyPatch,
     lengths = [facebook.limits_of(each).max_characters for each in facebook.post_types]
     comments = [facebook.limits_of(each).options[0].max_characters for each in ("feed", "reel")]
     titles = [facebook.limits_of(each).max_title_characters for each in ("feed", "reel")]
-    of_x = [twitter.limits_of("feed", {"subscription_type": each}) for each in ("None", "Premium")]
+    of_x = [twitter.limits_of("feed", {"subscription_type": each}) for each in ("None", "Premium", "Basic")]
 
     assert (lengths, comments, titles) == ([60_000] * 3, [8000, 900], [None, 90])
-    assert [(each.max_characters, each.max_video_ratio) for each in of_x] == [(280, 2.5), (4000, 3)]
+    assert [(each.max_characters, each.max_video_ratio) for each in of_x] == [(280, 2.5), (4000, 3), (500, 3)]
     assert (twitter.listing_lag, type(twitter).listing_lag) == (30, 10)
     assert registry.get("instagram").limits.max_alt_text_characters == 500
     assert Facebook.limits.max_characters == 63_206

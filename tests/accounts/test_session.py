@@ -190,6 +190,15 @@ def test_a_network_that_is_not_configured_is_named(settings: Any, platform: str)
     assert raised.value.details == {"platform": platform}
 
 
+@pytest.mark.parametrize("platform", ["facebook", "bluesky"])
+@pytest.mark.django_db
+def test_a_sandbox_connects_nothing_while_the_simulator_is_off(settings: Any, platform: str) -> None:
+    settings.SIMULATOR = False
+
+    with pytest.raises(PlatformNotConfigured, match=r"the operator must set SIMULATOR=1\.$"):
+        registry.connector(platform, make_workspace(mode="sandbox"))
+
+
 @pytest.mark.django_db
 def test_a_network_that_needs_no_registration_can_always_be_connected(settings: Any) -> None:
     settings.NETWORKS = dict.fromkeys(settings.NETWORKS, UNREGISTERED)

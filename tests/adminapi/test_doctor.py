@@ -395,6 +395,17 @@ class TestConfiguration:
         )
         assert configuration.credentials().message == "No network has an app here: Bluesky alone can be connected."
 
+    def test_sandboxes_without_a_simulator_are_counted(self, settings: Settings) -> None:
+        settings.SIMULATOR = False
+        make_workspace(mode="sandbox", deleted_at=NOW)
+        without = configuration.credentials()
+        make_workspace(mode="sandbox")
+
+        found = configuration.credentials()
+
+        assert (without.status, found.status) == ("ok", "warning")
+        assert found.message.startswith("1 workspace of the sandbox can neither connect nor publish")
+
     @pytest.mark.parametrize(
         ("day", "mode", "status"),
         [

@@ -202,7 +202,7 @@ def test_a_scrape_costs_twelve_queries_whatever_there_is(django_assert_max_num_q
 
 
 def test_while_the_database_is_away_the_process_still_tells_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> metrics.Figures:
+    def fail() -> metrics.Measurements:
         raise OperationalError("away")
 
     monkeypatch.setattr(metrics, "FIGURES", SharedCall(fail))

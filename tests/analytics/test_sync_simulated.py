@@ -24,6 +24,8 @@ from ouipost.simulator import models as networks
 from ouipost.simulator.networks import twitter
 from ouipost.simulator.networks.facebook import insights as facebook
 from ouipost.simulator.networks.instagram import insights as instagram
+from ouipost.simulator.networks.threads import insights as threads
+from ouipost.simulator.networks.youtube import videos as youtube
 from posts.models import Post, Target
 from tests.analytics.said import said
 from tests.analytics.sums import what_is_wrong
@@ -294,6 +296,55 @@ def test_one_metric_that_a_network_does_not_know_any_more_does_not_cost_the_othe
     numbers = numbers_of(post)
     assert (counted(numbers), numbers.own) == (counted(says) | {ours: None}, dict(says.own))
     assert (health(account), sync_of(account).failures) == (("active", None), 0)
+
+
+@pytest.mark.parametrize(
+    ("network", "table", "left_out"),
+    [
+        ("threads", threads.MEDIA_METRICS, "likes"),
+        ("twitter", twitter.views.PUBLIC_METRICS, "like_count"),
+        ("youtube", youtube.NUMBERS, "likeCount"),
+    ],
+)
+def test_a_number_that_a_network_leaves_out_once_is_neither_lost_engagement_nor_gained_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, network: str, table: dict[str, int], left_out: str
+) -> None:
+    account = world.connect(network)
+    post = world.publish(next(each for each in KINDS if each.network == network), account)
+    world.time.pass_by(days=3)
+    world.sync()
+    known = numbers_of(post)
+
+    with monkeypatch.context() as without:
+        without.delitem(table, left_out)
+        world.time.pass_by(days=1)
+        world.sync()
+    meanwhile = numbers_of(post)
+    world.time.pass_by(days=1)
+    world.sync()
+
+    assert meanwhile.own["likes"] == known.own["likes"]
+    assert meanwhile.engagement == sum(count or 0 for count in meanwhile.own.values())
+    assert_read(world, post)
+    assert_counted_once()
+
+
+def test_connecting_or_refreshing_an_account_reads_no_numbers(world: World, api: ApiClient) -> None:
+    account, _ = publish_text(world, "bluesky")
+    before = as_of(api)
+    at = world.time.pass_by(hours=3)
+    world.sync()
+    world.time.pass_by(hours=1)
+
+    refreshed = api.post(f"/api/accounts/{account['id']}/refresh").json()["data"]["account"]
+
+    assert refreshed["health"]["last_sync"] != as_shown(at)
+    assert (before, as_of(api)) == (None, as_shown(at))
+
+
+def as_of(api: ApiClient) -> str | None:
+    moment: str | None = api.get("/api/analytics").json()["data"]["as_of"]
+    return moment
 
 
 TROUBLES: dict[str, dict[str, Any]] = {

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import Dialog, FilePayload, Page, expect
 
 from tests.browser.conftest import Demo, log_in
 from tests.posts.media.pictures import picture
@@ -131,6 +131,29 @@ def test_navigation_and_filters_open_by_keyboard(staff: Page, demo: Demo) -> Non
     expect(staff.get_by_role("button", name="Filters")).to_have_attribute("aria-expanded", "true")
 
 
+@pytest.mark.parametrize("is_refused", [False, True], ids=["lost", "refused"])
+def test_a_post_does_not_go_out_without_a_picture_that_did_not_arrive(
+    staff: Page, demo: Demo, is_refused: bool
+) -> None:
+    text = f"Look at this, {is_refused}"
+    staff.goto(f"{demo.base}/console/compose/")
+    if not is_refused:
+        staff.route("**/compose/files/", lambda route: route.abort("connectionreset"))
+    file = a_picture("rye.jpg") | ({"buffer": b"only words"} if is_refused else {})
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Add pictures, videos or a document").set_input_files(file)
+
+    publish(staff, text)
+
+    expect(staff.get_by_text("rye.jpg did not arrive: try it again, or leave it out.")).to_be_visible()
+    expect(staff.get_by_role("button", name="Try again")).to_be_focused()
+    assert text not in texts(staff, demo)
+    staff.get_by_role("button", name="Leave it out").click()
+    expect(staff.get_by_text("It can go out as it is.")).to_be_visible()
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
+
+
 def test_a_button_that_is_pressed_twice_counts_once(staff: Page, demo: Demo, outside: list[str]) -> None:
     staff.goto(f"{demo.base}/console/compose/")
     staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
@@ -164,6 +187,128 @@ def test_whoever_goes_back_and_publishes_again_makes_no_second_post(staff: Page,
     expect(staff.get_by_text("The post is on its way.")).to_be_visible()
     assert texts(staff, demo).count("Published once") == 1
     assert texts(staff, demo).count("Another one") == 1
+
+
+def test_whoever_comes_back_finds_all_that_was_written_and_its_preview(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_role("group", name="Twitter/X").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Text", exact=True).fill("Post 1")
+    staff.locator("details[data-network=twitter] summary").click()
+    staff.get_by_label("Text: something else for Twitter/X").check()
+    staff.get_by_label("Text for Twitter/X").fill("Post 1 at X")
+    thread = staff.locator("textarea[name='platform_content.twitter.options.thread']")
+    thread.fill("Post 2")
+    staff.locator("details[data-network=twitter]").get_by_role("button", name="Add another").click()
+    thread.nth(1).fill("Post 3")
+    away_and_back(staff)
+
+    expect(staff.get_by_role("complementary", name="Preview").get_by_text("Post 1 at X")).to_be_visible()
+    expect(staff.locator("details[data-network=twitter] summary")).to_be_visible()
+    staff.get_by_role("button", name="Publish now").click()
+    staff.get_by_role("button", name="Yes, publish it").click()
+
+    expect(staff.get_by_text("The post is on its way.")).to_be_visible()
+    found = re.search("post_[0-9a-f-]+", staff.url)
+    assert found
+    said = demo.call("GET", f"/api/posts/{found[0]}")["post"]["platform_content"]["twitter"]
+    assert said == {"content": "Post 1 at X", "options": {"thread": ["Post 2", "Post 3"]}}
+
+
+def test_whoever_comes_back_to_a_draft_finds_its_files_as_they_were_and_goes_over_nobodys_change(
+    staff: Page, demo: Demo
+) -> None:
+    post = demo.call("POST", "/api/posts", {"content": "Two loaves", "platforms": ["facebook"]})["post"]
+    staff.goto(f"{demo.base}/console/compose/{post['id']}/")
+    staff.get_by_label("Add pictures, videos or a document").set_input_files(
+        [a_picture("rye.jpg"), a_picture("wheat.jpg")]
+    )
+    expect(staff.locator(".op-compose-file")).to_have_count(2)
+    staff.get_by_role("button", name="Move wheat.jpg forward").click()
+    staff.locator("[data-file]", has_text="wheat.jpg").locator("textarea").fill("A loaf of wheat")
+    demo.call("PUT", f"/api/posts/{post['id']}", {"content": "Written by a colleague"})
+    away_and_back(staff)
+
+    expect(staff.locator(".op-compose-filename")).to_have_text([re.compile("wheat.jpg"), re.compile("rye.jpg")])
+    staff.get_by_label("Text", exact=True).fill("Mine")
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_text("They wrote: Written by a colleague").last).to_be_visible()
+    staff.get_by_role("button", name="Save as draft").click()
+
+    expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
+    first = staff.locator("[data-file]").first
+    expect(first.locator("textarea")).to_have_value("A loaf of wheat")
+
+
+def test_the_browser_asks_whoever_leaves_what_no_button_has_saved(staff: Page, demo: Demo) -> None:
+    asked = questions(staff)
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_label("Text", exact=True).click()
+    away_and_back(staff)
+    assert asked == []
+
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Text", exact=True).fill("Written for an hour")
+    away_and_back(staff)
+    assert asked == ["beforeunload"]
+    away_and_back(staff)
+    assert asked == ["beforeunload"] * 2
+
+    staff.get_by_role("textbox", name="Link").fill("nowhere")
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_role("heading", name="Not done yet")).to_be_visible()
+    assert asked == ["beforeunload"] * 2
+    staff.get_by_role("link", name="Calendar").first.click()
+    staff.wait_for_url(re.compile("/console/calendar/"))
+    assert asked == ["beforeunload"] * 3
+
+
+def test_nobody_is_asked_about_what_is_saved(staff: Page, demo: Demo) -> None:
+    asked = questions(staff)
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Text", exact=True).fill("Saved by its picture")
+    staff.get_by_label("Add pictures, videos or a document").set_input_files(a_picture("rye.jpg"))
+    expect(staff.locator(".op-compose-file")).to_have_count(1)
+    away_and_back(staff)
+    staff.get_by_label("Text", exact=True).fill("Saved by a button")
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
+    staff.get_by_label("Add pictures, videos or a document").set_input_files(a_picture("wheat.jpg"))
+    expect(staff.locator(".op-compose-file")).to_have_count(2)
+    away_and_back(staff)
+
+    assert asked == []
+
+
+def test_enter_in_the_field_of_the_time_schedules(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Text", exact=True).fill("Not before 2090")
+    staff.get_by_label("Date and time").fill("2090-07-01T09:30")
+
+    staff.get_by_label("Date and time").press("Enter")
+
+    expect(staff.get_by_text("Scheduled for Sat 1 Jul 2090, 09:30")).to_be_visible()
+
+
+def questions(staff: Page) -> list[str]:
+    """Say yes to all that the browser asks, and return a list in which the kinds of its questions are noted."""
+    asked: list[str] = []
+
+    def say_yes(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    staff.on("dialog", say_yes)
+    return asked
+
+
+def away_and_back(staff: Page) -> None:
+    """Leave the page by a link, and come back to it."""
+    staff.get_by_role("link", name="Calendar").first.click()
+    staff.wait_for_url(re.compile("/console/calendar/"))
+    staff.go_back()
+    staff.wait_for_url(re.compile("/console/compose/"))
 
 
 def publish(staff: Page, text: str) -> None:

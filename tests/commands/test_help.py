@@ -82,6 +82,13 @@ def test_what_tells_something_tells_it_to_programs_too(name: str) -> None:
     assert as_json.help == "print one JSON object, and nothing else"
 
 
+@pytest.mark.parametrize("name", ["bootstrap", "createapikey"])
+def test_the_usual_tier_of_a_new_key_is_told(name: str) -> None:
+    [tier] = [action for action in own_options(name) if "--tier" in action.option_strings]
+
+    assert (tier.help or "").endswith(f"(default {tier.default})")
+
+
 def test_an_option_of_the_same_name_takes_the_same_thing_in_every_command() -> None:
     metavars: dict[str, set[object]] = {}
     for name in NAMES:

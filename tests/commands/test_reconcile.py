@@ -112,7 +112,8 @@ def test_without_credentials_the_network_cannot_be_asked(workspace: Workspace, s
     status, lines = run()
 
     assert (status, status_of(target)) == (1, "needs_review")
-    assert lines[0].endswith("cannot be asked about: this installation has no credentials for the network.")
+    app = "FACEBOOK_CLIENT_ID and FACEBOOK_CLIENT_SECRET"
+    assert lines[0].endswith(f"cannot be asked about: the operator must set {app} first.")
     assert lines[-1] == "Of 1: 1 not asked about."
 
 

@@ -18,7 +18,7 @@ from ouipost.events.journal import SYSTEM
 from posts.media import files
 from posts.models import Media, Post
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
-from tests.factories import make_media, make_post
+from tests.factories import make_media, make_post, make_schedule
 
 __all__ = ["facebook", "staff", "workspace"]
 LOOKING = "it was sent and is being checked. You can leave: it is added to the draft by itself."
@@ -106,6 +106,23 @@ def test_a_file_whose_process_died_is_told_as_cut_short(staff: Client, facebook:
 
     assert "clip.mp4: it was cut short. Add it again." in page
     assert 'aria-live="polite">' in page  # nothing is asked again
+
+
+@pytest.mark.parametrize("do", ["publish", "schedule", "queue"])
+def test_a_post_does_not_go_out_without_a_file_that_is_being_checked(
+    staff: Client, facebook: SocialAccount, do: str
+) -> None:
+    post = make_post(facebook.workspace, accounts=[facebook])
+    schedule = make_schedule(facebook.workspace, slots=[(0, "09:00", ["facebook"])])
+    typed = written(facebook, scheduled_at="2090-07-01T09:30" if do == "schedule" else "", schedule_id=schedule.pk)
+    arrivals.begin(post, "clip.mp4", now=timezone.now())
+
+    answer = staff.post(edit_address(post), typed | {"do": do})
+    saved = staff.post(edit_address(post), typed | {"do": "draft", "content": "Rye", "scheduled_at": ""})
+
+    told = "clip.mp4 is still being checked. Wait until it is on the post, then press the button again."
+    assert answer.context["sheet"].errors == {"files": [told]}
+    assert (saved.status_code, Post.objects.get().status, Post.objects.get().content) == (302, "draft", "Rye")
 
 
 def test_a_small_file_makes_no_note(staff: Client, facebook: SocialAccount, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from ouipost.ids import new_id
 from posts import services
 from posts.media import files
 from posts.models import Media, Post, Target
+from posts.pausing import pause
 from tests.conftest import ApiClient
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
 from tests.console.conftest import browser_of, confirmation, made_as, member_of, text_of
@@ -309,6 +310,20 @@ def test_a_refused_field_says_why_beside_it_and_all_values_stay(
     assert Post.objects.count() == 0
 
 
+def test_each_error_leads_to_its_field_and_names_that_once(staff: Client, workspace: Workspace) -> None:
+    account, name = make_account(workspace, platform="twitter"), "platform_content.twitter.options.thread"
+
+    refused = staff.post(NEW, written(account, link="nowhere", do="draft", **{name: ["bell \x07"]}))
+    too_long = staff.post(NEW, written(account, content="x" * 281, do="publish"))
+    past = staff.post(NEW, written(account, scheduled_at="2020-07-01T09:30", do="schedule"))
+
+    link = '<li><a href="#post-link" data-goes>Link: Must be an http or https address.</a></li>'
+    assert link in refused.content.decode()
+    assert '<a href="#platform_content-twitter-options-thread" data-goes>' in refused.content.decode()
+    assert too_long.context["refused"][0].startswith("Text: Twitter/X: The text has 281 characters")
+    assert '<a href="#scheduled_at" data-goes>' in past.content.decode()
+
+
 def test_scheduling_takes_the_time_by_the_clock_of_the_workspace(staff: Client, facebook: SocialAccount) -> None:
     answer = staff.post(NEW, written(facebook, scheduled_at="2090-07-01T09:30", do="schedule"))
 
@@ -323,6 +338,40 @@ def test_scheduling_without_a_time_asks_for_one(staff: Client, facebook: SocialA
     answer = staff.post(NEW, written(facebook, scheduled_at="", do="schedule"))
 
     assert answer.context["sheet"].errors == {"scheduled_at": ["Choose a date and a time."]}
+
+
+@pytest.mark.parametrize("do", ["draft", "queue", "publish"])
+def test_a_typed_time_is_not_passed_over_by_a_button_that_does_not_take_it(
+    staff: Client, facebook: SocialAccount, do: str
+) -> None:
+    schedule = make_schedule(facebook.workspace, slots=[(0, "09:00", ["facebook"])])
+    typed = written(facebook, scheduled_at="2090-07-01T09:30", schedule_id=schedule.pk, do=do)
+
+    answer = staff.post(NEW, typed)
+    staff.post(NEW, typed | {"scheduled_at": ""})
+
+    told = "This time is not set yet. Press “Schedule” to set it, or empty this field."
+    assert answer.context["sheet"].errors == {"scheduled_at": [told]}
+    assert b'value="2090-07-01T09:30"' in answer.content
+    assert Post.objects.count() == 1
+
+
+@pytest.mark.parametrize("do", ["save", "draft", "publish"])
+def test_another_time_of_a_scheduled_post_is_not_passed_over_either(
+    staff: Client, facebook: SocialAccount, do: str
+) -> None:
+    post = post_to(facebook)
+    at = scheduled_for(post, 30)
+    opened = shown_on(staff.get(edit_address(post)))
+
+    answer = staff.post(edit_address(post), written(facebook, shown=opened, scheduled_at="2090-01-31T09:30", do=do))
+    post.refresh_from_db()
+    staff.post(edit_address(post), written(facebook, shown=opened, scheduled_at="2090-01-30T10:30", do=do))
+
+    told = "This time is not set yet. Press “Move to this time” to set it, or empty this field."
+    assert answer.context["sheet"].errors == {"scheduled_at": [told]}
+    assert (post.status, post.scheduled_at) == ("scheduled", at)
+    assert Post.objects.get().status == {"save": "scheduled", "draft": "draft", "publish": "publishing"}[do]
 
 
 @pytest.mark.parametrize(
@@ -410,7 +459,7 @@ def test_whoever_schedules_is_told_once_of_a_connection_that_ends_before(
     ends_at = timezone.now() + timedelta(seconds=1)
     account = make_account(workspace, name="Oven", tokens=Tokens(access_token="token", ends_at=ends_at))
     schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
-    when = {"scheduled_at": "2090-07-01T09:30", "schedule_id": schedule.pk}
+    when = {"scheduled_at": "2090-07-01T09:30" if do == "schedule" else "", "schedule_id": schedule.pk}
 
     answer = staff.post(NEW, written(account, **when, do=do), follow=True)
     again = staff.post(edit_address(Post.objects.get()), written(account, content="Rye", do="save"), follow=True)
@@ -477,7 +526,8 @@ def test_publishing_makes_the_post_due_now(staff: Client, facebook: SocialAccoun
 def test_a_new_post_that_is_sent_twice_is_made_once(
     staff: Client, facebook: SocialAccount, do: str, is_at_once: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    typed = written(facebook, scheduled_at="2090-07-01T09:30", do=do) | made_as(staff.get(NEW))
+    typed = written(facebook, scheduled_at="2090-07-01T09:30" if do == "schedule" else "", do=do)
+    typed |= made_as(staff.get(NEW))
     first = staff.post(NEW, typed)
     told = posts_told()
     if is_at_once:  # the other one is not there yet when it is looked for
@@ -669,19 +719,72 @@ def test_what_another_has_changed_since_stays_and_is_shown_before_anything_is_do
     assert done.status == ("draft" if do == "draft" else "publishing")
 
 
-def test_what_both_have_changed_is_as_the_last_one_says_once_they_were_told(
+def test_what_both_have_changed_is_shown_beside_it_and_as_the_last_one_says_once_they_were_told(
     staff: Client, facebook: SocialAccount
 ) -> None:
-    post = post_to(facebook, content="Fresh bread")
+    second = make_account(facebook.workspace, remote_id="2", default_of=None, name="Deli")
+    post = post_to(facebook, content="Fresh bread", link="https://old.example")
     shown = shown_on(staff.get(edit_address(post)))
-    services.update_post(post, values={"content": "Rye"}, actor=SYSTEM, now=timezone.now())
+    theirs = {"content": "Rye\n\nand oat", "link": "", "hashtags": ["#rye"], "destinations": [second.pk]}
+    services.update_post(post, values=theirs, actor=SYSTEM, now=timezone.now())
 
-    typed = written(facebook, content="Oat", shown=shown, do="draft")
+    mine = {"content": "Oat", "link": "https://new.example", "hashtags": "oat", "title": "Mine alone"}
+    typed = written(facebook, second, **mine, shown=shown, do="draft")
     answer = staff.post(edit_address(post), typed)
     staff.post(edit_address(post), typed | {"shown": shown_on(answer)})
 
+    assert {name: each for name, each in answer.context["sheet"].errors.items() if name} == {
+        "content": ["They wrote: Rye\n\nand oat"],
+        "link": ["They left this empty."],
+        "hashtags": ["They wrote: #rye"],
+        "platforms": ["They chose: Deli"],
+    }
     assert answer.context["sheet"].body["content"] == "Oat"
-    assert Post.objects.get(pk=post.pk).content == "Oat"
+    assert (Post.objects.get().content, Post.objects.get().title) == ("Oat", "Mine alone")
+
+
+def test_of_what_is_for_single_networks_only_what_both_have_changed_is_mine(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    twitter = make_account(workspace, platform="twitter")
+    post = post_to(facebook, twitter, platform_content={"twitter": {"content": "Old", "title": "Gone"}})
+    shown = shown_on(staff.get(edit_address(post)))
+    theirs = {"twitter": {"content": "Rye", "options": {"thread": ["Rye", "Oat"]}}, "facebook": {"content": "Theirs"}}
+    services.update_post(post, values={"platform_content": theirs}, actor=SYSTEM, now=timezone.now())
+
+    own = {"twitter.own": ["content", "title"], "twitter.content": "Mine", "twitter.title": "Gone"}
+    own |= {"twitter.options.thread": ["Then"]}
+    sent = {f"platform_content.{name}": value for name, value in own.items()}
+    answer = staff.post(edit_address(post), written(facebook, twitter, shown=shown, do="draft", **sent))
+
+    sheet = answer.context["sheet"]
+    assert {name: each for name, each in sheet.errors.items() if name} == {
+        "platform_content.twitter.content": ["They wrote: Rye"],
+        "platform_content.twitter.options.thread": ["They wrote: Rye\n\nOat"],
+    }
+    assert sheet.body["platform_content"] == {
+        "twitter": {"content": "Mine", "options": {"thread": ["Then"]}},
+        "facebook": {"content": "Theirs"},
+    }
+
+
+@pytest.mark.parametrize("day", [None, 30])
+def test_a_time_that_both_have_changed_is_shown_beside_it(
+    staff: Client, facebook: SocialAccount, day: int | None
+) -> None:
+    post = post_to(facebook)
+    scheduled_for(post, 29)
+    typed = written(facebook, scheduled_at="2090-01-31T09:30", shown=shown_on(staff.get(edit_address(post))))
+    if day:
+        scheduled_for(post, day)
+    else:
+        services.unschedule_post(post, actor=SYSTEM)
+
+    answer = staff.post(edit_address(post), typed | {"do": "schedule"})
+
+    told = "They chose: Mon 30 Jan 2090, 10:30" if day else "They left this empty."
+    assert answer.context["sheet"].errors["scheduled_at"] == [told]
+    assert answer.context["sheet"].at == "2090-01-31T09:30"
 
 
 @pytest.mark.parametrize("do", ["draft", "schedule"])
@@ -690,7 +793,8 @@ def test_a_button_that_is_pressed_twice_is_taken_for_nobody_elses(
 ) -> None:
     post = post_to(facebook)
     shown = shown_on(staff.get(edit_address(post)))
-    typed = written(facebook, content="Rye", shown=shown, scheduled_at="2090-01-31T09:30", do=do)
+    at = "2090-01-31T09:30" if do == "schedule" else ""
+    typed = written(facebook, content="Rye", shown=shown, scheduled_at=at, do=do)
 
     answers = [staff.post(edit_address(post), typed) for _ in range(2)]
 
@@ -755,6 +859,7 @@ def test_words_and_order_of_files_that_were_typed_stay_where_another_has_changed
     answer = staff.post(edit_address(post), typed)
     again = staff.post(edit_address(post), typed | {"shown": shown_on(answer)} | files_on(answer.content.decode()))
 
+    assert answer.context["sheet"].errors[f"alt_text.{red.pk}"] == ["They wrote: A red barn"]
     assert (answer.status_code, again.status_code) == (200, 302)
     assert list(Media.objects.order_by("position").values_list("pk", "alt_text")) == [(rye.pk, ""), (red.pk, "A loaf")]
 
@@ -869,7 +974,7 @@ def test_a_scheduled_post_cannot_be_saved_as_what_a_network_refuses(staff: Clien
     )
 
     assert answer.context["sheet"].errors == {
-        "content": ["Facebook, Text: The post is empty. Write a text, or add an image."]
+        "content": ["Facebook: The post is empty. Write a text, or add an image."]
     }
     post.refresh_from_db()
     assert (post.content, Media.objects.count()) == ("Fresh bread", 1)
@@ -911,6 +1016,8 @@ def test_a_published_post_cannot_be_edited_and_leads_to_its_page(staff: Client, 
     assert answer.context["sheet"].errors == {"": ["Only draft and scheduled posts can be changed."]}
     assert b"Too late" in answer.content
     assert post_page(post).encode() in answer.content
+    assert b'<span class="op-badge op-good">published</span>' in answer.content
+    assert not re.search(rb'name="do" value="(?!workspace)', answer.content)
     post.refresh_from_db()
     assert post.content == "Fresh bread"
 
@@ -927,9 +1034,9 @@ def test_the_first_file_saves_the_post_as_a_draft(staff: Client, facebook: Socia
 
 @pytest.mark.parametrize("is_at_once", [False, True], ids=["later", "at the same time"])
 def test_a_first_file_that_is_sent_twice_makes_one_draft_with_one_file(
-    staff: Client, facebook: SocialAccount, is_at_once: bool, monkeypatch: pytest.MonkeyPatch
+    staff: Client, facebook: SocialAccount, is_at_once: bool, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    monkeypatch.setattr(files, "MOST_FILES", 1)
+    settings.POST_MAX_FILES = 1
     sent = written(facebook, made_as=new_id("post"), file_id=new_id("media"))
     first = staff.post(UPLOAD, sent | {"file": an_image()}).json()
     if is_at_once:
@@ -948,7 +1055,8 @@ def test_files_that_come_twice_with_the_page_of_a_post_are_added_once(
 ) -> None:
     post = post_to(facebook)
     key = confirmation(staff.get(edit_address(post))).get("key", "")
-    typed = written(facebook, content="Rye", scheduled_at="2090-07-01T09:30", do=do, key=key)
+    at = "2090-07-01T09:30" if do == "schedule" else ""
+    typed = written(facebook, content="Rye", scheduled_at=at, do=do, key=key)
 
     for names in [["bread.jpg", "bread.jpg"], ["bread.jpg", "bread.jpg", "rye.jpg"]]:
         answer = staff.post(edit_address(post), typed | {"file": list(map(an_image, names))})
@@ -998,9 +1106,9 @@ def test_a_file_that_is_refused_says_why_and_leaves_no_draft(staff: Client, face
 
 
 def test_a_file_for_a_post_that_has_all_it_takes_is_not_looked_into(
-    staff: Client, facebook: SocialAccount, monkeypatch: pytest.MonkeyPatch
+    staff: Client, facebook: SocialAccount, settings: Any
 ) -> None:
-    monkeypatch.setattr(files, "MOST_FILES", 1)
+    settings.POST_MAX_FILES = 1
     post = post_to(facebook)
     make_media(post)
 
@@ -1142,6 +1250,22 @@ def test_a_preview_shows_a_title_where_the_network_has_one(staff: Client, worksp
     assert shown == {"facebook": False, "linkedin": False, "pinterest": True}
     assert answer.content.count(b"op-compose-mock-title") == 1
     assert linked.content.count(b"op-compose-mock-title") == 2  # LinkedIn's card of the link has it
+
+
+def test_a_preview_says_what_waits_for_the_end_of_a_pause(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    bluesky = make_account(workspace, platform="bluesky")
+    pause("network", "facebook", reason="They are down", actor=SYSTEM, now=timezone.now())
+
+    answer = staff.post(PREVIEW, written(facebook, bluesky))
+    other = staff.post(PREVIEW, written(bluesky))
+
+    told = "The operator has paused all publishing to Facebook: They are down."
+    assert [each.paused for each in answer.context["previews"]] == [[told], []]
+    assert answer.content.decode().count(told) == 1
+    assert b"Publishing is paused: the preview says what waits." in answer.content
+    assert b"It can go out as it is." in other.content
 
 
 def test_a_preview_of_no_account_asks_for_one(staff: Client, facebook: SocialAccount) -> None:

@@ -86,9 +86,18 @@ def test_a_network_without_credentials_is_shown_and_cannot_be_chosen(editor: Use
     form = {"workspace": live.pk, "platform": "facebook", "csrfmiddlewaretoken": token(browser)}
     refused = browser.post("/console/connect/", form)
 
-    assert [each.id for each in page.context["choices"] if each.is_configured] == ["bluesky"]
+    assert [each.id for each in page.context["choices"] if not each.missing] == ["bluesky"]
     assert (refused.status_code, Connection.objects.count()) == (422, 0)
     assert "the operator must set FACEBOOK_CLIENT_ID and FACEBOOK_CLIENT_SECRET." in text(refused)
+
+
+def test_a_sandbox_says_that_its_simulator_is_off(editor: User, workspace: Workspace, settings: Any) -> None:
+    settings.SIMULATOR = False
+
+    page = text(browser_of(editor).get(f"/console/connect/?workspace={workspace.pk}"))
+
+    assert "An operator has to start the simulator: SIMULATOR=1." in page
+    assert "Sign in at Facebook" not in page
 
 
 def test_a_network_without_an_app_says_what_is_to_be_registered_and_set(

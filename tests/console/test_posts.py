@@ -671,6 +671,20 @@ def test_an_address_that_is_missing_is_told_beside_its_field_and_nothing_is_lost
     assert "Must be an http or https address." in wrong.content.decode()
 
 
+def test_the_address_of_another_post_is_told_beside_its_field_before_anything_is_asked(
+    staff: Client, workspace: Workspace
+) -> None:
+    target = make_unknown(workspace)
+    other = make_post(workspace, accounts=[target.account], status="published")
+    Target.objects.filter(post=other).update(remote_id="1001_7")
+    page = reverse("admin:posts_post_resolve", args=[target.post_id, target.pk])
+
+    refused = staff.post(page, {"outcome": "published", "url": "https://www.facebook.com/1001_7"})
+
+    assert refused.status_code == 400
+    assert "Another post of this account has this address" in refused.content.decode()
+
+
 def test_what_is_not_there_is_sent_again_and_the_network_can_be_asked_once_more(
     staff: Client, workspace: Workspace
 ) -> None:

@@ -2,7 +2,7 @@
 
 import json
 
-MEGABYTE = 1024 * 1024
+MEBIBYTE = 1024 * 1024
 ENDPOINTS = {
     "create a post": ("POST", "/api/posts"),
     "change a post": ("PUT", "/api/posts/{post}"),
@@ -68,7 +68,7 @@ MALFORMED: dict[str, bytes] = {
     "half a million opening braces": b'{"":' * 125_000,
     "a million quotes": b'"' * 1_000_000,
     "a million backslashes": b'{"content": "' + b"\\" * 1_000_000,
-    "more than a megabyte": b'{"content": "' + b"x" * MEGABYTE + b'"}',
+    "more than a megabyte": b'{"content": "' + b"x" * MEBIBYTE + b'"}',
     "a million hashtags": json.dumps(
         {"content": "x", "platforms": ["facebook"], "hashtags": ["a"] * 1_000_000}
     ).encode(),

@@ -630,6 +630,23 @@ def test_a_third_secret_ends_the_first_at_once(admin: AdminClient, workspace: Wo
     assert verified(receiver.calls[0], made["secret"], second, third) == [False, True, True]
 
 
+@pytest.mark.parametrize(("hours", "old_signs"), [(None, True), (1, True), (0, False)])
+def test_the_same_secret_again_replaces_none_but_ends_the_old_one_without_grace(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver, hours: int | None, old_signs: bool
+) -> None:
+    made = make(admin, url=receiver.url)
+    path, own = f"/admin/webhooks/{made['id']}/rotate-secret", {"secret": "a secret of mine, a long one"}
+    first = admin.post(path, own).json()["data"]["webhook"]
+
+    again = admin.post(path, own if hours is None else own | {"grace_hours": hours}).json()["data"]["webhook"]
+    publish(workspace)
+    deliver_due()
+
+    assert again == first | ({} if old_signs else {"old_secret_signs_until": None})
+    assert verified(receiver.calls[0], made["secret"], first["secret"]) == [old_signs, True]
+    assert len(set(receiver.calls[0].headers["webhook-signature"].split())) == 1 + old_signs
+
+
 @pytest.mark.parametrize("hours", [-1, 169, 1.5, "24", None, True])
 def test_a_grace_is_a_number_of_hours_up_to_a_week(admin: AdminClient, hours: Any) -> None:
     webhook = make_webhook()

@@ -9,7 +9,7 @@ from django.urls import resolve
 from ouipost.events.models import Event
 from posts.models import Post
 from tests.conftest import ApiClient
-from tests.contract.bodies import ENDPOINTS, MEGABYTE
+from tests.contract.bodies import ENDPOINTS, MEBIBYTE
 from tests.contract.world import CALLBACK, error_of
 from tests.factories import make_account, make_post, make_workspace
 from workspaces.models import Workspace
@@ -78,7 +78,7 @@ def test_a_value_of_the_wrong_type_is_refused_and_never_coerced(
 
 def test_a_body_that_is_announced_as_a_hundred_megabytes_is_refused_before_it_is_read(api: ApiClient) -> None:
     """The test's own stream raises when more is read than it holds."""
-    announced: Any = {"CONTENT_LENGTH": str(100 * MEGABYTE), "content_type": "application/json"}
+    announced: Any = {"CONTENT_LENGTH": str(100 * MEBIBYTE), "content_type": "application/json"}
 
     response = api.client.generic("POST", "/api/posts", b"{", headers=api.headers, **announced)
 
@@ -86,10 +86,10 @@ def test_a_body_that_is_announced_as_a_hundred_megabytes_is_refused_before_it_is
 
 
 def test_a_body_that_is_too_large_is_refused_with_an_idempotency_key_too(api: ApiClient) -> None:
-    response = api.post("/api/posts", b" " * (MEGABYTE + 1), Idempotency_Key="k")
+    response = api.post("/api/posts", b" " * (MEBIBYTE + 1), Idempotency_Key="k")
 
     assert error_of(response) == (413, "PAYLOAD_TOO_LARGE")
-    assert response.json()["error"]["details"] == {"limit_bytes": MEGABYTE}
+    assert response.json()["error"]["details"] == {"limit_bytes": MEBIBYTE}
 
 
 @pytest.mark.parametrize("key", ["k{}", "acc_019a2b3c-4d5e-7f00-8a1b-{:012}"])

@@ -12,7 +12,7 @@ from tests.factories import make_account, make_post
 from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
 
-MEGABYTE = 1024 * 1024
+MEBIBYTE = 1024 * 1024
 FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="bread.jpg"\r\n\r\n%s\r\n--x--\r\n'
 
 
@@ -64,10 +64,10 @@ def test_the_connection_ends_only_where_the_body_was_not_read(api: ApiClient, po
 
 
 def test_what_is_too_large_is_not_read_to_its_end(api: ApiClient, post: Post) -> None:
-    response = in_chunks(api, "PUT", f"/api/posts/{post.pk}", b" " * (3 * MEGABYTE))
+    response = in_chunks(api, "PUT", f"/api/posts/{post.pk}", b" " * (3 * MEBIBYTE))
 
     assert error_of(response) == (413, "PAYLOAD_TOO_LARGE")
-    assert response.wsgi_request.environ["wsgi.input"].tell() == MEGABYTE + 1
+    assert response.wsgi_request.environ["wsgi.input"].tell() == MEBIBYTE + 1
 
 
 def test_a_call_that_takes_no_body_refuses_one(api: ApiClient, post: Post) -> None:

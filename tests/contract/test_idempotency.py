@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from ouipost.api import idempotency
@@ -18,9 +19,18 @@ from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts.models import Post
 from tests.conftest import AdminClient, ApiClient
-from tests.contract.world import but_for_times, error_of
+from tests.contract.world import but_for_times, error_of, fields_of
 from tests.contract.writes import WRITES, World
-from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
+from tests.factories import (
+    make_account,
+    make_delivery,
+    make_key,
+    make_post,
+    make_token,
+    make_user,
+    make_webhook,
+    make_workspace,
+)
 from workspaces.keys.services import update_key
 from workspaces.models import Workspace
 
@@ -145,6 +155,40 @@ def test_a_key_that_lost_a_workspace_is_shown_no_answer_from_it(workspace: Works
 
     assert first.status_code < 300
     assert error_of(again)[0] == 404
+
+
+def written_by_members(workspace: Workspace) -> list[tuple[str, str, Any]]:
+    """Return calls about rows for one workspace: those that make one, change or show one, and delete another."""
+    limits = {"workspaces": [workspace.pk]}
+    webhook, key = make_webhook(workspace_ids=[workspace.pk]), make_key(workspace_ids=[workspace.pk])[0]
+    hook, delivery = f"/admin/webhooks/{webhook.pk}", make_delivery(webhook)
+    return [
+        ("POST", "/admin/webhooks", {"url": webhook.url, "events": webhook.events} | limits),
+        ("POST", "/admin/keys", {"name": "Bread"} | limits),
+        *(("POST", f"{hook}{end}", {}) for end in ("/rotate-secret", "/test", f"/deliveries/{delivery.pk}/redeliver")),
+        ("POST", f"{hook}/replay", {"since": timezone.now().isoformat()}),
+        ("PUT", hook, {"events": ["post.failed"]}),
+        ("POST", f"/admin/keys/{key.pk}/rotate", {}),
+        ("PUT", f"/admin/keys/{key.pk}", {"name": "Bread"}),
+        ("DELETE", f"/admin/webhooks/{make_webhook(workspace_ids=[workspace.pk]).pk}", None),
+    ]
+
+
+def test_a_person_who_lost_a_workspace_is_shown_no_answer_from_it(workspace: Workspace) -> None:
+    person = make_user(role="editor", permissions=["webhooks.manage", "api_keys.manage"])
+    person.memberships.create(workspace=workspace)
+    client, calls = AdminClient(make_token(person)), written_by_members(workspace)
+    send = [partial(client, *call, Idempotency_Key="k") for call in calls]
+    first, again = [[call() for call in send] for _ in range(2)]
+    workspace.memberships.all().delete()
+
+    later = [call() for call in send]
+
+    assert [answer.status_code // 100 for answer in first] == [2] * len(calls), first
+    assert [answer.content for answer in again] == [answer.content for answer in first]
+    assert [set(fields_of(answer)) for answer in later[:2]] == [{"workspaces.0"}] * 2
+    assert [error_of(answer) for answer in later[2:-1]] == [(404, "NOT_FOUND")] * (len(calls) - 3)
+    assert later[-1].content == first[-1].content
 
 
 def test_a_key_is_a_persons_own_whatever_their_login(db: None) -> None:

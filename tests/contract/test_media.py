@@ -288,14 +288,14 @@ def test_a_file_over_the_limit_is_413_with_the_limit(api: ApiClient, post: Post,
     assert response.json()["error"]["details"] == {"limit_bytes": 1000}
 
 
-def test_a_post_takes_as_many_files_as_any_network() -> None:
+def test_a_post_takes_as_many_files_as_any_network(settings: Any) -> None:
     limits = [each.limits_of(name) for each in NETWORKS for name in each.post_types]
 
-    assert max(max(each.max_images, each.max_videos, each.max_media or 0) for each in limits) == files.MOST_FILES
+    assert max(max(each.max_images, each.max_videos, each.max_media or 0) for each in limits) == settings.POST_MAX_FILES
 
 
-def test_a_post_takes_so_many_files_and_no_more(api: ApiClient, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MOST_FILES", 1)
+def test_a_post_takes_so_many_files_and_no_more(api: ApiClient, post: Post, settings: Any) -> None:
+    settings.POST_MAX_FILES = 1
     make_media(post)
 
     assert set(fields_of(upload(api, post, picture()))) == {"file"}

@@ -1,5 +1,7 @@
 """GET /api/platforms."""
 
+from typing import Any
+
 import pytest
 
 from tests.conftest import ApiClient
@@ -51,6 +53,18 @@ def test_a_connector_is_configured_in_a_sandbox_and_without_credentials_not_in_a
 
     assert [each["id"] for each in in_sandbox if each["configured"]] == IDS
     assert [each["id"] for each in elsewhere if each["configured"]] == ["bluesky"]
+
+
+def test_nothing_is_configured_in_a_sandbox_without_its_simulator(
+    api: ApiClient, workspace: Workspace, settings: Any
+) -> None:
+    settings.SIMULATOR = False
+
+    shown = api.get("/api/platforms").json()["data"]["platforms"]
+    refused = api.post("/api/accounts", {"platform": "bluesky", "callback_url": "https://app.example/callback"})
+
+    assert [each["id"] for each in shown if each["configured"]] == []
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "PLATFORM_NOT_CONFIGURED")
 
 
 def test_only_a_sandbox_that_the_key_sees_is_asked_for(workspace: Workspace) -> None:

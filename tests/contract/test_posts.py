@@ -107,6 +107,19 @@ def test_lists_and_platform_content_are_replaced_whole(api: ApiClient, workspace
     assert (changed["hashtags"], changed["platform_content"]) == (["#c"], {"twitter": {"content": "Short"}})
 
 
+@pytest.mark.parametrize("path", ["/api/posts", "/api/posts/validate"])
+def test_the_accounts_of_a_copied_post_are_not_dropped_in_silence(
+    api: ApiClient, workspace: Workspace, path: str
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    shown = api.get(f"/api/posts/{post.pk}").json()["data"]["post"]
+
+    made, without = (api.post(path, body).json()["data"] for body in (shown, shown | {"targets": []}))
+
+    assert made["warnings"] == ["targets is not read here: platforms takes the ids of accounts."]
+    assert "warnings" not in without
+
+
 def test_deleting_says_so_and_the_post_is_gone(api: ApiClient, workspace: Workspace) -> None:
     post = published_sample(workspace)
 

@@ -1,9 +1,14 @@
 """POST /api/posts/{id}/publish, retry and resolve: what they answer, and that a repeat takes nothing twice."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from accounts.models import SocialAccount
+from analytics.discovery import discover
+from analytics.models import TargetNumbers
+from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts.advice import failure
 from posts.models import Target
@@ -197,6 +202,63 @@ def test_an_address_where_the_network_shows_no_posts_is_taken_with_a_warning(
 
     assert data["post"]["targets"][0]["url"] == url
     assert [each[: len(told)] for each in data.get("warnings", [""])] == [told]
+
+
+def test_a_post_that_a_person_found_has_the_id_of_its_address_and_gets_numbers(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    path = make_unknown(workspace, "twitter")
+
+    data = data_of(api.post(path, {"outcome": "published", "url": "https://x.com/a/status/7"}))
+    discover(now=database_now() + timedelta(seconds=1))
+
+    assert data["post"]["platform_posts"][0]["post_id"] == "7"
+    assert TargetNumbers.objects.get().due_at is not None
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "in another workspace"])
+def test_the_address_of_another_post_of_the_account_is_refused(
+    api: ApiClient, workspace: Workspace, elsewhere: bool
+) -> None:
+    make_unknown(make_workspace() if elsewhere else workspace, "twitter")
+    Target.objects.update(status="published", remote_id="7")
+    word = {"outcome": "published", "url": "https://x.com/a/status/7"}
+    path = make_unknown(workspace, "twitter", account=SocialAccount.objects.filter(workspace=workspace).first())
+
+    refused = api.post(path, word)
+
+    assert fields_of(refused) == {"url": ["Another post of this account has this address: give the one of this post."]}
+    assert Target.objects.latest("pk").status == "needs_review"
+
+
+@pytest.mark.parametrize(
+    ("out", "url", "parts"),
+    [
+        ([], "https://x.com/a/status/7", ["7"]),
+        (["7"], "https://x.com/a/status/8", ["7", "8"]),
+        (["7"], "https://x.com/a/status/7", ["7"]),
+        (["7"], "https://x.com/a", ["7"]),
+    ],
+    ids=["the post", "a reply", "the post again", "no id"],
+)
+def test_a_part_that_a_person_found_is_shown_with_the_others(
+    api: ApiClient, workspace: Workspace, out: list[str], url: str, parts: list[str]
+) -> None:
+    path = make_unknown(workspace, "twitter")
+    shown = [{"remote_id": each, "url": f"https://x.com/a/status/{each}"} for each in out]
+    Target.objects.update(replies=1, parts=shown, remote_id="".join(out), url="".join(each["url"] for each in shown))
+
+    [target] = data_of(api.post(path, {"outcome": "published", "url": url}))["post"]["targets"]
+
+    assert (target["post_id"], target["url"]) == ("7", "https://x.com/a/status/7")
+    assert [each["post_id"] for each in target["parts"]] == parts
+
+
+def make_unknown(workspace: Workspace, platform: str, account: SocialAccount | None = None) -> str:
+    """Write a post of which nobody knows whether it is out, and return where that is settled."""
+    account = account or make_account(workspace, platform=platform)
+    post = make_post(workspace, accounts=[account], status="needs_review")
+    return f"/api/posts/{post.pk}/targets/{Target.objects.get(post=post).pk}/resolve"
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,12 @@ def test_the_usual_values_of_a_report_are_described(schema: Any) -> None:
     }
 
 
+def test_the_usual_mode_and_tier_of_a_new_key_are_described(admin_schema: Any) -> None:
+    fields = admin_schema["components"]["schemas"]["NewKeyInput"]["properties"]
+
+    assert {name: fields[name]["default"] for name in ("mode", "tier")} == {"mode": "live", "tier": "starter"}
+
+
 def test_what_an_error_means_for_who_may_send_again_is_described(schema: Any) -> None:
     described = schema["components"]["schemas"]["TargetError"]["properties"]["retryable"]["description"]
 

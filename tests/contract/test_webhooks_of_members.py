@@ -8,7 +8,9 @@ from django.utils import timezone
 from ouipost.events.models import Delivery, Event, Replay, Webhook
 from tests.conftest import AdminClient
 from tests.contract.world import error_of, fields_of
-from tests.factories import make_delivery, make_token, make_user, make_webhook, make_workspace
+from tests.factories import make_delivery, make_key, make_token, make_user, make_webhook, make_workspace
+from tests.webhooks.conftest import deliver_now
+from tests.webhooks.receiver import Receiver
 from workspaces.models import Workspace
 
 NEW = {"url": "https://1.1.1.1/hook", "events": ["post.published"]}
@@ -16,8 +18,9 @@ NEW = {"url": "https://1.1.1.1/hook", "events": ["post.published"]}
 
 @pytest.fixture
 def member(workspace: Workspace) -> AdminClient:
-    """Log in as somebody who may manage webhooks, and works in one workspace alone."""
-    user = make_user(email="mona@example.com", role="editor", permissions=["webhooks.manage"])
+    """Log in as somebody who may manage webhooks and keys and sees the log, and works in one workspace alone."""
+    permissions = ["webhooks.manage", "api_keys.manage", "audit.view"]
+    user = make_user(email="mona@example.com", role="editor", permissions=permissions)
     user.memberships.create(workspace=workspace)
     return AdminClient(make_token(user))
 
@@ -120,3 +123,46 @@ def test_what_a_webhook_was_told_of_other_workspaces_is_not_theirs_when_it_hears
     assert seen == [{theirs.pk, test.pk}, {theirs.pk, test.pk, foreign.pk}]
     assert found == sent == [200, 200, 404]
     assert Delivery.objects.get(pk=foreign.pk).status == "delivered"
+
+
+def logged(client: AdminClient) -> list[tuple[str, str]]:
+    """Return action and resource of the log's entries, the oldest first."""
+    logs = client.get("/admin/audit").json()["data"]["logs"]
+    return [(each["action"], each["resource_id"]) for each in reversed(logs)]
+
+
+def test_the_log_tells_them_what_happened_to_webhooks_and_keys_of_their_workspace_alone(
+    admin: AdminClient, member: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    reaches = [[workspace.pk], [make_workspace().pk], []]
+    webhooks = [make_webhook(url=receiver.url, workspace_ids=each).pk for each in reaches]
+    keys = [make_key(workspace_ids=each)[0].pk for each in reaches]
+    receiver.will_answer(410)
+    make_delivery(Webhook.objects.get(pk=webhooks[0]), status="pending", at=timezone.now())
+
+    deliver_now()
+    for pk in webhooks:
+        admin.put(f"/admin/webhooks/{pk}", {"events": ["post.failed"]})
+    for pk in keys:
+        admin.post(f"/admin/keys/{pk}/rotate")
+
+    assert logged(member) == [
+        ("api_key.created", keys[0]),
+        ("webhook.disabled", webhooks[0]),
+        ("webhook.updated", webhooks[0]),
+        ("api_key.rotated", keys[0]),
+    ]
+    assert len(logged(admin)) == 10
+
+
+def test_of_one_that_was_anothers_they_see_what_happened_since(
+    admin: AdminClient, member: AdminClient, workspace: Workspace
+) -> None:
+    webhook = make_webhook(workspace_ids=[make_workspace().pk])
+
+    admin.put(f"/admin/webhooks/{webhook.pk}", {"events": ["post.failed"]})
+    admin.put(f"/admin/webhooks/{webhook.pk}", {"workspaces": [workspace.pk]})
+    before = logged(member)
+    admin.delete(f"/admin/webhooks/{webhook.pk}")
+
+    assert (before, logged(member)) == ([], [("webhook.deleted", webhook.pk)])

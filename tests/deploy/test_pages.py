@@ -10,15 +10,21 @@ import pytest
 from django.conf import settings
 from django.core.management import BaseCommand, get_commands, load_command_class
 
+from accounts.calls import word
+from accounts.platforms.errors import PlatformError
+from accounts.platforms.shapes import Published
 from ouipost.events.catalogue import EVENTS
 from posts.operating.findings import Kind
+from posts.publishing.outcomes import Absent, Undecidable
 from tests.contract.routes import admin_routes, api_routes
 from tests.contract.test_permissions import GUARDED, required_for
+from tests.posts.publishing.test_who_acts import all_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")) if path.name != "CHANGELOG.md")
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+ALERTS = (ROOT / "deploy/prometheus/alerts.yml").read_text(encoding="utf-8")
 
 BLOCK = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -138,9 +144,22 @@ def test_the_table_of_calls_has_every_call_of_the_api_with_its_permission() -> N
 
 def first_words(page: str, heading: str) -> set[str]:
     """Return the words that the first cells of a table below this heading put between backticks."""
-    part = TEXTS[page].partition(f"\n{heading}\n")[2].partition("\n## ")[0]
+    part = TEXTS[page].partition(f"\n{heading}\n")[2].partition("\n#")[0]
     cells = re.findall(r"^\| (`[^|]*) \|", part, re.MULTILINE)
     return {word for cell in cells for word in re.findall(r"`(\w+)`", cell)}
+
+
+def test_every_outcome_that_raises_the_alert_of_failing_posts_is_told() -> None:
+    ours = {error for error in all_of(PlatformError) - {PlatformError} if error.__module__.startswith("accounts.")}
+    counted = {word(object.__new__(each)) for each in (Published, Absent, Undecidable)}
+    counted |= {word(each.__new__(each)) for each in ours}
+    alert = ALERTS.partition("alert: OuipostPublishesFail")[2]
+    quiet = set(re.findall(r'outcome!~"([\w|]+)"', alert)[0].split("|"))
+
+    told = first_words("docs/operations/trouble.md", "### Publishing to a network fails")
+
+    assert quiet < counted
+    assert told == counted - quiet
 
 
 def test_every_way_of_being_stuck_is_told() -> None:

@@ -277,6 +277,7 @@ def test_files_have_the_limits_of_the_contract_and_each_can_be_another(tmp_path:
         "IMAGE_MAX_PIXELS": 50_000_000,
         "VIDEO_MAX_BYTES": 1_000_000_000,
         "DOCUMENT_MAX_BYTES": 100_000_000,
+        "POST_MAX_FILES": 35,
     }
 
     usual = started(tmp_path)
@@ -286,7 +287,7 @@ def test_files_have_the_limits_of_the_contract_and_each_can_be_another(tmp_path:
     assert {name: changed[name] for name in limits} == {name: limit + 1 for name, limit in limits.items()}
 
 
-SIZES = ("IMAGE_MAX_BYTES", "VIDEO_MAX_BYTES", "DOCUMENT_MAX_BYTES", "IMAGE_MAX_PIXELS")
+SIZES = ("IMAGE_MAX_BYTES", "VIDEO_MAX_BYTES", "DOCUMENT_MAX_BYTES", "IMAGE_MAX_PIXELS", "POST_MAX_FILES")
 HOSTS = "ALLOWED_HOSTS must be names of hosts, without https:// and port, joined by commas"
 PROXIES = "TRUSTED_PROXIES must be addresses and networks such as 10.0.0.0/8, joined by commas"
 LIMITS = "RATE_LIMITS must be tier=number, joined by commas, the tiers among starter, professional, enterprise"
@@ -382,6 +383,18 @@ def test_a_network_takes_its_registration_from_the_environment(tmp_path: Path) -
     assert networks["facebook"] == {"client_id": "id", "client_secret": "word", "version": "v27.0", "product": ""}
     assert networks["twitter"] == {"client_id": "", "client_secret": "", "version": "", "product": ""}
     assert len(networks) == 9
+
+
+def test_an_app_on_trial_has_a_slower_pace(tmp_path: Path) -> None:
+    paces = [
+        started(tmp_path, **variables)["NETWORK_PACE"]
+        for variables in ({}, {"PINTEREST_PRODUCT": "trial"}, {"PINTEREST_PRODUCT": "trial", "PINTEREST_PACE": "9/60"})
+    ]
+
+    expected = ["most=100, seconds=60", "most=300, seconds=86400", "most=9, seconds=60"]
+    assert [pace["pinterest"] for pace in paces if isinstance(pace, dict)] == [
+        f"Allowance({each})" for each in expected
+    ]
 
 
 def test_a_form_of_the_log_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from accounts.platforms.base import Recovery
 from accounts.platforms.errors import (
     AppStopped,
     AuthExpired,
+    Duplicate,
     NotListed,
     Outdated,
     PlatformError,
@@ -387,6 +388,9 @@ class ContainerCase(OAuth2Case, ListCase):
             (graph_error(4, is_transient=True), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (graph_error(80002), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (graph_error(2), (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
+            (graph_error(1, 2207051), (Rejected, "CONTENT_REJECTED", "account_owner")),
+            (graph_error(1, 1390008), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
+            (graph_error(1, 1404082), (Duplicate, "CONTENT_REJECTED", "caller")),
             (graph_error(100), (Rejected, "CONTENT_REJECTED", "caller")),
             (graph_error(100, 33), (Rejected, "CONTENT_REJECTED", "caller")),
             (graph_error(999_999), (Rejected, "CONTENT_REJECTED", "caller")),
@@ -395,6 +399,18 @@ class ContainerCase(OAuth2Case, ListCase):
     )
     def test_what_all_of_metas_networks_say_means_the_same(self, answer: Any, meaning: Any) -> None:
         assert self.refusal(answer) == meaning
+
+    def test_an_account_that_is_not_visible_is_its_owners_to_mend(self) -> None:
+        hidden = graph_error(100, 33)
+
+        with pytest.raises(Rejected) as making:
+            self.prepares(self.operation(self.first.content), replace(self.created[0], gets=hidden))
+        with pytest.raises(Rejected) as publishing:
+            self.refused_by(hidden)
+
+        assert {(each.value.error_code, each.value.acts) for each in (making, publishing)} == {
+            ("TOKEN_REVOKED", "account_owner")
+        }
 
     def test_a_container_that_is_not_ready_surely_was_not_published(self) -> None:
         with pytest.raises(NotReady):

@@ -10,14 +10,14 @@ CONTAINERS = (
     "GET {id}/content_publishing_limit"
 )
 FACEBOOK_LOGIN = (
-    "POST oauth/access_token, GET oauth/access_token, GET me, GET me/permissions, GET me/accounts, "
-    "DELETE {id}/permissions"
+    "POST oauth/access_token, GET oauth/access_token, GET me, GET me/permissions, GET me/accounts, GET me/businesses, "
+    "GET {id}/owned_pages, GET {id}/client_pages, DELETE {id}/permissions"
 )
 TABLE = {
     "facebook": {
-        "graph.facebook.com/{v}": f"{META}, {FACEBOOK_LOGIN}, DELETE me/permissions, GET me/businesses, "
-        "GET {id}/owned_pages, GET {id}/client_pages, POST {id}/feed, POST {id}/photos, POST {id}/photo_stories, "
-        "POST {id}/video_reels, POST {id}/video_stories, GET {id}/published_posts, GET {id}/stories",
+        "graph.facebook.com/{v}": f"{META}, {FACEBOOK_LOGIN}, DELETE me/permissions, POST {{id}}/feed, "
+        "POST {id}/photos, POST {id}/photo_stories, POST {id}/video_reels, POST {id}/video_stories, "
+        "GET {id}/published_posts, GET {id}/stories",
         "graph-video.facebook.com/{v}": "POST {id}/videos",
         "rupload.facebook.com/video-upload/{v}": "POST {id}",
     },

@@ -316,6 +316,13 @@ class PlatformCase(NumbersCase):
 
         assert not url or self.connector.shows_posts_at(urlsplit(url).hostname or "")
 
+    def test_the_address_of_what_it_publishes_holds_its_id_or_that_of_its_post_or_none(self, kind: str) -> None:
+        publication = self.publications[kind]
+
+        held = self.connector.post_id_at(publication.published.url, self.account)
+
+        assert held in {"", *(each.remote_id for each in (publication.published, *publication.out))}
+
     def test_what_it_publishes_is_valid(self, kind: str) -> None:
         issues = self.connector.validate(self.publications[kind].content, self.account.metadata)
 

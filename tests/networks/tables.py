@@ -172,6 +172,8 @@ def _text(limits: Limits) -> Row:
 
 
 def _text_rules(limits: Limits) -> Iterator[str]:
+    if limits.max_photo_post_characters:
+        yield f"a text of {limits.max_photo_post_characters:,} with images alone"
     if limits.media_required:
         yield "needs a file"
     if limits.max_text_bytes is not None:

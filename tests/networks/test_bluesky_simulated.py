@@ -10,6 +10,7 @@ import pytest
 from accounts.platforms.base import SignIn
 from accounts.platforms.bluesky import Bluesky, video
 from accounts.platforms.bluesky.errors import BlobMissing
+from accounts.platforms.bluesky.variant import variant
 from accounts.platforms.errors import RateLimited, Rejected
 from accounts.platforms.shapes import App, Content, Media
 from ouipost.simulator import clock
@@ -92,6 +93,36 @@ def test_a_file_that_the_server_has_dropped_is_brought_again_and_the_post_made_o
 
     assert visible() == [("post", "Look", 1)]
     assert operation.handles["rkey"] in Post.objects.get().external_id
+
+
+@pytest.mark.parametrize("in_one_call", [True, False])
+def test_a_dropped_video_that_is_too_large_for_the_server_comes_to_the_service_as_another_file(
+    in_one_call: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ouipost.simulator.networks.bluesky.MAX_BLOB_BYTES_AT_BLUESKY", FILM.size - 1)
+    monkeypatch.setattr(video, "IN_ONE_CALL", 10 * FILM.size if in_one_call else 0)
+    at = desk()
+    operation = at.prepare(at.operation(Content(text="Look", media=(FILM,))))
+
+    for _ in range(2):
+        Stored.objects.update(expires_at=now())
+        with pytest.raises(BlobMissing) as dropped:
+            at.connector.commit(at.session, operation)
+        operation = at.prepare(replace(operation, handles=dropped.value.handles or {}, armed_at=None))
+    at.connector.commit(at.session, operation)
+
+    assert visible() == [("post", "Look", 1)]
+    assert Stored.objects.filter(mime="video/mp4", failed=False, ready_at__lte=now()).count() == 3
+
+
+def test_another_file_of_a_video_is_its_bytes_and_a_box_behind_them() -> None:
+    other = variant(make_file("film", b"0123456789", type="video", mime_type="video/mp4"), "key")
+    whole = b"0123456789\x00\x00\x00\x0bfreekey"
+
+    with other.open() as file:
+        read = [file.read(), file.read(1), (file.seek(8), file.read(4))[1], file.read()]
+
+    assert (read, other.size) == ([whole, b"", whole[8:12], whole[12:]], len(whole))
 
 
 @pytest.mark.parametrize("behind", [timedelta(days=1), timedelta(hours=-1)], ids=["behind", "ahead"])

@@ -66,7 +66,7 @@ def world(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with in_process(monkeypatch):
         for files in served():
             connector = CONNECTORS[request.param]
-            [candidate] = consent(connector)
+            candidate, *_ = consent(connector)
             yield World(connector=connector, candidate=candidate, files=files)
 
 
@@ -143,6 +143,19 @@ def test_replies_of_the_same_words_whose_answers_were_lost_are_told_apart(world:
     assert len(visible()) == 6
 
 
+@every("instagram", "threads")
+def test_a_post_of_the_same_words_with_other_files_is_another(world: World) -> None:
+    operation = world.prepare(world.operation(Content(text="Rye", media=(world.image(),))))
+    order(world.connector.id, "status", status=502, after_accept=True)
+    lost(world, operation)
+    ours = Post.objects.get().external_id
+    world.publish(Content(text="Rye", media=(world.image("1"), world.image("2"))))
+
+    [found] = world.recover(operation)
+
+    assert found.remote_id == ours
+
+
 def wrong_files(world: World) -> dict[str, Content]:
     def post(*media: Media, **options: Any) -> Content:
         return Content(text="", media=media, options=options)
@@ -183,6 +196,17 @@ def test_what_the_simulator_refuses_was_named(world: World, name: str) -> None:
 
     assert [each.severity for each in issues] == ["error"]
     assert visible() == []
+
+
+@every("instagram by facebook")
+def test_an_account_of_a_page_of_a_business_can_be_published_to(world: World) -> None:
+    [_, world.candidate] = consent(CONNECTORS["instagram by facebook"])
+
+    world.publish(Content(text="Roses", media=(world.image(),)))
+    renewed = world.connector.refresh(world.session, world.account, now=now())
+
+    assert Post.objects.get().account == world.account.remote_id
+    assert renewed.access_token == world.account.access_token
 
 
 @every("instagram by facebook")

@@ -285,6 +285,20 @@ def test_a_file_is_waited_for_until_the_network_can_use_it_or_cannot(
     assert (seen.target.status, error.get("code"), seen.copies) == (status, code, copies)
 
 
+def test_a_sign_in_with_other_scopes_leaves_the_persons_other_accounts_connected(world: World) -> None:
+    member, page = (world.client.connect("linkedin", choose=which) for which in (0, 1))
+    reconnect = {"callback_url": CALLBACK, "scopes": ["r_organization_admin"]}
+    opened = world.client.call("POST", f"/api/accounts/{member['id']}/reconnect", json=reconnect)
+
+    back = answer(opened["auth_url"], lambda form: form)
+    world.client.call("POST", "/api/accounts/callback", json={"state": back["state"], "code": back["code"]})
+    seen = world.publish(USUAL["linkedin"], page, Meddler())
+
+    shown = world.client.call("GET", f"/api/accounts/{page['id']}")["account"]
+    assert (seen.target.status, seen.target.error) == ("published", None)
+    assert "r_organization_admin" in shown["permissions"]
+
+
 def test_a_members_post_that_a_person_did_not_see_is_there_once(world: World) -> None:
     lost = {"status": 502, "body": "", "after_accept": True}
     networks.Fault.objects.create(network="linkedin", effect="status", options=lost)
@@ -313,6 +327,42 @@ def test_a_record_that_a_person_did_not_see_is_there_once(world: World) -> None:
     settled = work_off(target)
 
     assert (settled.status, settled.remote_id.endswith(networks.Post.objects.get().external_id)) == ("published", True)
+
+
+def test_what_may_be_a_block_in_disguise_is_sent_once_more(world: World) -> None:
+    disguised = {"status": 400, "body": {"error": {"message": "Error", "code": -1, "error_subcode": 2207001}}}
+    networks.Fault.objects.create(
+        network="instagram", effect="status", match="media_publish", options=disguised, times=99
+    )
+
+    target = world.write(USUAL["instagram"], world.client.connect("instagram")).targets.get()
+    while target.status == "publishing":
+        bring_forward(target)
+        publish_claimed(claim(target))
+        target.refresh_from_db()
+
+    assert target.error is not None
+    assert (target.status, target.error["who_acts"], target.sends) == ("failed", "account_owner", 2)
+
+
+@pytest.mark.parametrize("network", ["instagram", "threads"])
+def test_what_a_network_says_is_published_is_not_sent_again_whatever_a_person_says(world: World, network: str) -> None:
+    lost = {"status": 502, "body": "", "after_accept": True}
+    networks.Fault.objects.create(network=network, effect="status", options=lost)
+    target = world.write(USUAL[network], world.client.connect(network)).targets.get()
+    while not networks.Post.objects.exists():
+        bring_forward(target)
+        publish_claimed(claim(target))
+    twin = networks.Post.objects.get()
+    twin.pk, twin.external_id = None, f"{twin.external_id}1"
+    twin.save()
+    assert work_off(target).status == "needs_review"
+
+    resolve = f"/api/posts/{target.post_id}/targets/{target.pk}/resolve"
+    world.client.call("POST", resolve, json={"outcome": "not_published"})
+    settled = work_off(target)
+
+    assert (settled.status, networks.Post.objects.count()) == ("needs_review", 2)
 
 
 @pytest.mark.parametrize(

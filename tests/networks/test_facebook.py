@@ -348,6 +348,15 @@ class TestFacebook(LookCase, OAuth2Case):
         with pytest.raises(raised):
             self.commits(self.commenting(), replace(comment("1001_555"), gets=gets))
 
+    @pytest.mark.parametrize(("shown", "meaning"), [("text", OWNER), ("image", CALLER)])
+    def test_a_page_that_is_not_visible_is_its_owners_to_mend_unless_it_may_be_the_photo(
+        self, shown: str, meaning: tuple[str, str]
+    ) -> None:
+        with pytest.raises(Rejected) as caught:
+            self.commit(self.publications[shown], graph_error(100, 33))
+
+        assert (caught.value.error_code, caught.value.acts) == meaning
+
     def test_a_story_that_may_be_out_is_looked_for_by_its_photo(self) -> None:
         story = self.publications["photo story"]
         with pytest.raises(Unknown):

@@ -11,7 +11,7 @@ from accounts.platforms.errors import Rejected
 from accounts.platforms.facebook import numbers as facebook_numbers
 from accounts.platforms.shapes import AccountNumbers, Demographics, PostNumbers
 from tests.networks.container_case import graph_error
-from tests.networks.facebook_calls import ACCOUNT, CONNECTOR, read
+from tests.networks.facebook_calls import ACCOUNT, CONNECTOR, OWNER, read
 from tests.networks.platform_case import NOW, Call, FakeSession, later, make_answer
 
 COUNTS = "shares,comments.limit(0).summary(true),reactions.limit(0).summary(true)"
@@ -165,7 +165,16 @@ def test_what_is_refused_altogether_is_raised() -> None:
 
 
 def test_a_post_that_is_gone_is_left_out() -> None:
-    assert numbers(replace(fields({}), gets=graph_error(100, 33))) is None
+    assert numbers(replace(fields({}), gets=graph_error(100, 33)), read("1001", {"id": "1001"}, fields="id")) is None
+
+
+def test_a_post_of_a_page_that_is_not_visible_either_is_not_called_gone() -> None:
+    hidden = graph_error(100, 33)
+
+    with pytest.raises(Rejected) as caught:
+        numbers(replace(fields({}), gets=hidden), replace(read("1001", {}, fields="id"), gets=hidden))
+
+    assert (caught.value.error_code, caught.value.acts) == OWNER
 
 
 def test_a_post_that_cannot_be_read_for_another_reason_is_not_called_gone() -> None:

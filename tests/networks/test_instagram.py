@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from accounts.platforms.base import Recovery
-from accounts.platforms.errors import AppStopped, AuthExpired, RateLimited, Rejected, Unavailable, Unknown
+from accounts.platforms.errors import AppStopped, AuthExpired, RateLimited, Rejected, StillWorking, Unavailable, Unknown
 from accounts.platforms.instagram import Instagram
 from accounts.platforms.instagram.errors import WORDS
 from accounts.platforms.meta.failures import MakeAgain, NotReady
@@ -122,11 +122,11 @@ def listing(*posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
     return read("17841/media", answer, fields=LISTED, limit=50, **({"after": after} if after else {}))
 
 
-STORY = {"id": "17900", "timestamp": "2026-11-24T09:59:57+0000", "permalink": ADDRESS}
+STORY = {"id": "17900", "timestamp": "2026-11-24T09:59:57+0000", "permalink": ADDRESS, "media_type": "VIDEO"}
 
 
 def stories(*found: Mapping[str, Any]) -> Call:
-    return read("17841/stories", {"data": list(found)}, fields="id,timestamp,permalink", limit=50)
+    return read("17841/stories", {"data": list(found)}, fields="id,timestamp,permalink,media_type", limit=50)
 
 
 class TestInstagram(ContainerCase):
@@ -386,6 +386,19 @@ class TestInstagram(ContainerCase):
     def test_a_subcode_says_what_a_refusal_means(self, answer: Any, meaning: Any) -> None:
         assert self.refusal(answer) == meaning
 
+    @pytest.mark.parametrize(
+        ("code", "subcode"),
+        [
+            *((9, 2207042), (25, 2207050), (352, 2207026), (9004, 2207052), (9007, 2207027)),
+            *((36000, 2207004), (36001, 2207005), (36003, 2207009), (36004, 2207010)),
+        ],
+    )
+    def test_a_code_that_stands_alone_means_the_same_as_with_its_subcode(self, code: int, subcode: int) -> None:
+        alone = self.connector.classify(graph_error(code))
+
+        assert self.refusal(graph_error(code)) == self.refusal(graph_error(code, subcode))
+        assert alone.network_code == str(code)
+
     def test_an_error_keeps_the_networks_code_and_its_words_for_people(self) -> None:
         error = self.connector.classify(graph_error(36003, 2207009, error_user_msg="The picture is\ntoo wide."))
 
@@ -424,6 +437,23 @@ class TestInstagram(ContainerCase):
         assert isinstance(raised, MakeAgain) != is_final
         assert (raised.error_code, raised.acts) == ("MEDIA_REJECTED", who_acts)
 
+    def test_an_error_of_the_server_is_tried_once_more_as_it_may_be_a_block_in_disguise(self) -> None:
+        ready, operation = status("18001"), self.prepared(IMAGE)
+        for _ in range(2):
+            with pytest.raises(Unavailable) as caught:
+                self.commits(operation, replace(IMAGE.commits[0], gets=graph_error(-1, 2207001)), ready)
+            operation = replace(operation, handles=caught.value.handles or {})
+
+        with pytest.raises(Rejected) as blocked:
+            self.prepares(operation, ready)
+        assert (blocked.value.network_code, blocked.value.acts) == ("-1/2207001", "account_owner")
+        assert self.prepares(operation, status("18001", "PUBLISHED"))["out"]
+
+    @pytest.mark.parametrize("gets", [LOST, make_answer(503)])
+    def test_an_error_of_the_server_decides_nothing_while_the_container_cannot_be_asked(self, gets: Any) -> None:
+        with pytest.raises(Unknown):
+            self.refused_by(graph_error(-1, 2207001), replace(status("18001"), gets=gets))
+
     @pytest.mark.parametrize(("answer", "seconds"), [(graph_error(9007, 2207027), 30), (graph_error(9, 2207042), 3600)])
     def test_what_has_to_be_waited_for_says_how_long(self, answer: Any, seconds: float) -> None:
         error = self.connector.classify(answer)
@@ -432,12 +462,22 @@ class TestInstagram(ContainerCase):
         assert error.retry_after == seconds
 
     def test_a_story_is_found_among_the_stories(self) -> None:
-        operation = self.prepared(self.publications["story video"])
+        operation = replace(self.prepared(self.publications["story video"]), now=later(minutes=2))
         older = STORY | {"id": "17899", "timestamp": "2026-11-24T09:00:00+0000"}
+        picture = STORY | {"id": "17898", "media_type": "IMAGE"}
 
-        found = self.recovers(operation, status("18001", "PUBLISHED"), stories(STORY, older))
+        found = self.recovers(operation, status("18001", "PUBLISHED"), stories(STORY, picture, older))
 
         assert found == [Published(remote_id="17900", url=ADDRESS)]
+
+    def test_a_story_is_known_by_its_list_only_once_that_surely_has_it(self) -> None:
+        operation = replace(self.prepared(self.publications["story video"]), now=later(seconds=119))
+        asked = status("18001", "PUBLISHED")
+
+        with pytest.raises(StillWorking):
+            self.recovers(operation, asked)
+        with pytest.raises(Unknown):
+            self.recovers(operation, replace(asked, gets=graph_error(100, 33)))
 
     def commenting(self) -> Operation:
         return replace(self.prepared(self.publications["first comment"]), now=later(days=1))
@@ -662,7 +702,17 @@ class TestNumbers(NumbersCase):
 
     @pytest.mark.parametrize("gone", [graph_error(100, 33), graph_error(24, 2207006)])
     def test_a_post_that_is_gone_is_left_out(self, gone: Any) -> None:
-        assert self.of_post(replace(node(), gets=gone)) == {}
+        assert self.of_post(replace(node(), gets=gone), read("17841", {"id": "17841"}, fields="id")) == {}
+
+    def test_a_post_of_an_account_that_is_not_visible_either_is_not_called_gone(self) -> None:
+        hidden = graph_error(100, 33)
+
+        with pytest.raises(Rejected) as caught:
+            self.of_post(
+                replace(node(), gets=hidden), replace(read("17841", {"id": "17841"}, fields="id"), gets=hidden)
+            )
+
+        assert (caught.value.error_code, caught.value.acts) == ("TOKEN_REVOKED", "account_owner")
 
     @pytest.mark.parametrize(
         ("gets", "error"),
@@ -728,10 +778,10 @@ def facebook(path: str, answer: Any, by: str = "", **params: Any) -> Call:
     return Call("GET", f"{FACEBOOK}/{path}", sends, make_answer(200, answer))
 
 
-def linked_pages(*pages: Mapping[str, Any]) -> Call:
+def linked_pages(*pages: Mapping[str, Any], edge: str = "me/accounts") -> Call:
     nested = "id,username,name,profile_picture_url,followers_count,media_count"
     fields = f"id,name,access_token,instagram_business_account{{{nested}}}"
-    return facebook("me/accounts", {"data": list(pages)}, fields=fields, limit=100)
+    return facebook(edge, {"data": list(pages)}, fields=fields, limit=100)
 
 
 def at_facebook(call: Call) -> Call:
@@ -814,6 +864,27 @@ class TestFacebookLogin:
             )
         ]
 
+    def test_it_offers_those_of_the_pages_of_businesses_too(self) -> None:
+        session = FakeSession(
+            facebook("me", {"id": "9"}, fields="id"),
+            facebook("me/permissions", {"data": [{"permission": "business_management", "status": "granted"}]}),
+            linked_pages(BAKERY),
+            facebook("me/businesses", {"data": [{"id": "77", "name": "Group"}]}, fields="id,name", limit=100),
+            linked_pages(BAKERY, BOOKS, GARDEN, edge="77/owned_pages"),
+            linked_pages(edge="77/client_pages"),
+        )
+
+        bakery, garden = self.connector.candidates(session, Tokens(access_token="USER"))
+
+        session.assert_done()
+        assert (bakery.remote_id, bakery.metadata) == ("17841", self.account.metadata)
+        facts = {"login": "facebook", "page_id": "1003", "user_id": "9", "reached_by": "77/owned_pages"}
+        assert (garden.remote_id, garden.metadata) == ("17842", facts)
+        through_business = replace(self.account, remote_id="17842", metadata=facts)
+        anew = FakeSession(linked_pages(GARDEN | {"access_token": "NEW"}, edge="77/owned_pages"))
+        renewed = self.connector.refresh(anew, through_business, now=NOW)
+        assert renewed == Tokens(access_token="NEW", refresh_token="USER")
+
     def test_its_pages_token_is_read_anew(self) -> None:
         session = FakeSession(linked_pages(BOOKS, GARDEN, BAKERY | {"access_token": "PAGE_2"}))
 
@@ -872,7 +943,7 @@ class TestFacebookLogin:
     def test_what_it_published_is_looked_for_on_facebooks_host(self, kind: str, calls: tuple[Call, ...]) -> None:
         session = FakeSession(*map(at_facebook, calls))
 
-        found = self.connector.recover(session, self.prepared(kind))
+        found = self.connector.recover(session, replace(self.prepared(kind), now=later(minutes=2)))
 
         assert found == [TestInstagram.publications[kind].published]
         session.assert_done()

@@ -612,6 +612,13 @@ class TestPinterest(LookCase, OAuth2Case):
             assert (type(error), error.error_code, error.acts) == meaning
             assert (error.status, error.network_code) == (status, str(code))
 
+    def test_only_its_maker_sees_what_an_app_on_trial_posts(self) -> None:
+        trial = Pinterest(App(client_id="id", product="trial"))
+
+        told = [[(each.rule, each.severity) for each in of.validate(pinned(), {})] for of in (trial, self.connector)]
+
+        assert told == [[("app_on_trial", "warning")], []]
+
     def rules(self, content: Content, account: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
         metadata = self.account.metadata if account is None else account
         return [(each.rule, each.field) for each in self.connector.validate(content, metadata)]
@@ -714,13 +721,6 @@ class TestPinterest(LookCase, OAuth2Case):
         assert self.rules(unknown, {"boards": []}) == [("no_boards", "options.board_id")]
         [issue] = self.connector.validate(unknown, self.account.metadata)
         assert "801" in issue.fix
-
-    def test_images_of_several_sizes_are_no_more_than_warned_of(self) -> None:
-        content = pinned(media=(make_image(), make_image("b", height=601)))
-
-        [issue] = self.connector.validate(content, self.account.metadata)
-
-        assert (issue.rule, issue.field, issue.severity) == ("carousel_sizes_differ", "media.1", "warning")
 
     def test_an_image_of_unknown_size_is_not_said_to_differ(self) -> None:
         assert self.rules(pinned(media=(make_image(width=0, height=0), make_image("b")))) == []

@@ -8,7 +8,7 @@ from django.conf import settings
 from accounts import platforms
 from accounts.platforms.base import Connector, Recovery
 from accounts.platforms.oauth2 import OAuth2Connector
-from accounts.platforms.shapes import App
+from accounts.platforms.shapes import Account, App
 from accounts.platforms.text import length
 from tests.networks.platform_case import make_answer
 
@@ -152,3 +152,40 @@ def test_a_code_that_is_in_no_table_is_called_unknown(platform: type[Connector])
 
     assert error.network_code == code
     assert error.message.endswith(f" says: No. (unknown code {code})")
+
+
+@pytest.mark.parametrize(
+    ("platform", "url", "held"),
+    [
+        ("twitter", "https://x.com/bakery/status/1234?s=20", "1234"),
+        ("twitter", "https://mobile.twitter.com/i/web/status/1234/photo/1", "1234"),
+        ("twitter", "https://x.com/bakery", ""),
+        ("twitter", "https://x.com/i/flow/login?to=/bakery/status/1234", ""),
+        ("twitter", "https://notx.com/bakery/status/1234", ""),
+        ("linkedin", "https://www.linkedin.com/feed/update/urn:li:share:7001/", "urn:li:share:7001"),
+        ("linkedin", "https://www.linkedin.com/feed/update/urn%3Ali%3AugcPost%3A7001", "urn:li:ugcPost:7001"),
+        ("linkedin", "https://www.linkedin.com/feed/update/urn:li:activity:7002/", ""),
+        ("youtube", "https://www.youtube.com/watch?feature=share&v=vid_0000-01&t=3", "vid_0000-01"),
+        ("youtube", "https://youtube.com/shorts/vid_0000-01?si=x", "vid_0000-01"),
+        ("youtube", "https://youtu.be/vid_0000-01?si=x", "vid_0000-01"),
+        ("youtube", "https://www.youtube.com/@bakery", ""),
+        ("tiktok", "https://www.tiktok.com/@bakery/video/75123?lang=en", "75123"),
+        ("tiktok", "https://www.tiktok.com/@bakery/photo/75123", "75123"),
+        ("tiktok", "https://vm.tiktok.com/ZMabc/", ""),
+        ("pinterest", "https://www.pinterest.de/pin/900/", "900"),
+        ("pinterest", "https://pin.it/3abc", ""),
+        ("facebook", "https://www.facebook.com/1001_555", "1001_555"),
+        ("facebook", "https://www.facebook.com/bakery/posts/pfbid02abc", ""),
+        ("facebook", "https://www.facebook.com/reel/888", ""),
+        ("bluesky", "https://bsky.app/profile/did:plc:me/post/3n32", "at://did:plc:me/app.bsky.feed.post/3n32"),
+        ("bluesky", "https://bsky.app/profile/me.example/post/3n32", "at://did:plc:me/app.bsky.feed.post/3n32"),
+        ("bluesky", "https://bsky.app/profile/did:plc:you/post/3n32", ""),
+        ("bluesky", "https://bsky.app/profile/me.example", ""),
+        ("instagram", "https://www.instagram.com/p/Cabc/", ""),
+        ("threads", "https://www.threads.com/@bakery/post/AbC", ""),
+    ],
+)
+def test_the_address_of_a_post_holds_its_id_at_most_networks(platform: str, url: str, held: str) -> None:
+    account = Account(remote_id="did:plc:me", access_token="", username="me.example")
+
+    assert platforms.BY_ID[platform](App(client_id="app")).post_id_at(url, account) == held

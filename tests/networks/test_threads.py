@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.platforms.base import Recovery
-from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, StillWorking, Unavailable
+from accounts.platforms.errors import AuthExpired, PlatformError, RateLimited, Rejected, StillWorking, Unavailable
 from accounts.platforms.meta.failures import MakeAgain, NotReady
 from accounts.platforms.shapes import (
     Account,
@@ -35,6 +35,7 @@ from tests.networks.platform_case import (
     make_answer,
     make_image,
     make_video,
+    no_save,
 )
 
 HOST = "https://graph.threads.net"
@@ -252,6 +253,15 @@ class TestThreads(ContainerCase):
     def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
         return listing(*posts, after=after, then=then)
 
+    @pytest.mark.parametrize("gets", [graph_error(100), graph_error(2500), make_answer(503)])
+    def test_a_profile_whose_scopes_are_not_told_is_connected(self, gets: Any) -> None:
+        me, scopes = self.candidate_calls
+        session = FakeSession(me, replace(scopes, gets=gets))
+
+        [found] = self.connector.candidates(session, self.exchanged)
+
+        assert (found.remote_id, found.tokens.scopes) == ("5001", ())
+
     def test_a_profile_without_a_number_of_followers_is_shown(self) -> None:
         me, insights = self.profile_calls
         session = FakeSession(me, replace(insights, gets=graph_error(100)))
@@ -343,12 +353,18 @@ class TestThreads(ContainerCase):
         assert [type(each) for each in raised] == [NotReady, NotReady, Rejected]
         assert raised[-1].message == "Threads no longer has the post to reply to."
 
-    def test_replies_have_a_quota_of_their_own(self) -> None:
-        made, asked, _ = self.publications["second part"].prepares
-        session = FakeSession(made, asked, quota(250, "reply_"))
+    @pytest.mark.parametrize(("quota_of", "out"), [("", ()), ("reply_", (ONE,))], ids=["posts", "replies"])
+    def test_posts_and_replies_have_a_quota_each_which_holds_up_no_others(
+        self, quota_of: str, out: tuple[Published, ...]
+    ) -> None:
+        made, asked, _ = self.publications["second part" if out else "text"].prepares
+        content = THREAD if out else self.publications["text"].content
+        session = FakeSession(made, asked, quota(250, quota_of))
 
-        with pytest.raises(Unavailable):
-            self.connector.prepare(session, self.operation(THREAD, out=(ONE,)), lambda handles, *, seconds=0: None)
+        with pytest.raises(RateLimited) as caught:
+            self.connector.prepare(session, self.operation(content, out=out), no_save)
+
+        assert caught.value.is_of_a_kind
 
     @pytest.mark.parametrize(
         ("content", "rules"),
@@ -445,7 +461,15 @@ class TestNumbers(NumbersCase):
 
     @pytest.mark.parametrize("gone", [graph_error(100, 33), graph_error(24)])
     def test_a_post_that_is_gone_is_left_out(self, gone: Any) -> None:
-        assert self.of_post(replace(numbers(), gets=gone)) == {}
+        assert self.of_post(replace(numbers(), gets=gone), read("me", {"id": "5001"}, fields="id")) == {}
+
+    def test_a_post_of_an_account_that_is_not_visible_either_is_not_called_gone(self) -> None:
+        hidden = graph_error(100, 33)
+
+        with pytest.raises(Rejected) as caught:
+            self.of_post(replace(numbers(), gets=hidden), replace(read("me", {"id": "5001"}, fields="id"), gets=hidden))
+
+        assert (caught.value.error_code, caught.value.acts) == ("TOKEN_REVOKED", "account_owner")
 
     @pytest.mark.parametrize(
         ("gets", "error"),

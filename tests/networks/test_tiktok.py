@@ -276,6 +276,15 @@ class TestNumbers(NumbersCase):
 
         assert found == {PUBLISH_ID: PostNumbers()}
 
+    def test_posts_whose_list_may_not_be_read_have_no_numbers_and_are_not_gone(self) -> None:
+        account = replace(self.account, metadata={"scopes": ["user.info.basic", "video.publish"]})
+        session = FakeSession(complete(PUBLISH_ID, int(POST_ID)))
+
+        found = self.connector.post_metrics(session, account, ["1", PUBLISH_ID], now=NOW)
+
+        late = Published(remote_id=POST_ID, url=VIDEO_URL)
+        assert found == {"1": PostNumbers(), PUBLISH_ID: PostNumbers(published=late)}
+
     def test_a_dead_token_is_not_a_post_without_numbers(self) -> None:
         with pytest.raises(AuthExpired):
             self.numbers(PUBLISH_ID, calls=(replace(status(PUBLISH_ID), gets=bad(401, "access_token_invalid")),))

@@ -115,6 +115,8 @@ class TestPhotos(Steps):
             (replace(photos(), text="Cafe\u0301"), listed("Caf\u00e9")),
             (replace(photos(), text="x" * 200), listed("x" * 150)),
             (replace(photos(), text="🍞" * 200), listed("🍞" * 75)),
+            (replace(photos(), text="x" * 149 + "🍞" * 9), listed("x" * 149 + "\ud83c")),
+            (replace(photos(), text="x" * 200), listed("x" * 147 + "...")),
             (replace(photos(), text="", title="Loaves"), listed("", title="Loaves")),
             (replace(photos(), text=""), listed("")),
         ],
@@ -128,6 +130,7 @@ class TestPhotos(Steps):
         "video",
         [
             listed("Three"),
+            listed("Three loaves" + "x" * 138),
             listed("Three loaves!"),
         ],
     )

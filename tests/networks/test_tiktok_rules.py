@@ -80,6 +80,14 @@ class TestValidation:
         metadata = {"scopes": SCOPE.split(","), "creator_info": SETTINGS | creator}
         return [issue.rule for issue in CONNECTOR.validate(content, metadata)]
 
+    def test_the_operator_sets_the_limit_of_the_text_of_photos_by_itself(self) -> None:
+        shorter = TikTok(App(client_id="id", limits={"max_photo_post_characters": 500}))
+
+        found = [shorter.validate(replace(each, text="x" * 501), {}) for each in (photos(), film())]
+
+        assert [[issue.rule for issue in issues] for issues in found] == [["text_too_long"], []]
+        assert (shorter.limits.max_photo_post_characters, CONNECTOR.limits.max_photo_post_characters) == (500, 4000)
+
     def test_the_privacy_level_has_no_default(self) -> None:
         [issue] = CONNECTOR.validate(replace(film(), options={}), {})
 
@@ -187,9 +195,3 @@ class TestValidation:
         assert told == [[("option_invalid", "error"), warning], [warning]]
         [offered] = [each.choices for each in network.limits.options if each.name == "privacy_level"]
         assert offered == ("SELF_ONLY",)
-
-    def test_an_account_that_may_not_post_is_named(self) -> None:
-        [issue] = CONNECTOR.validate(film(), {"scopes": ["user.info.basic"]})
-
-        told = (issue.rule, issue.field, issue.limit, issue.actual)
-        assert told == ("permission_missing", "platforms", "video.publish", ["user.info.basic"])

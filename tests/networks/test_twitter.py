@@ -136,8 +136,8 @@ def describe(remote_id: str, text: str) -> Call:
     return Call("POST", f"{API}/media/metadata", {"headers": BEARER, "json": described}, answer)
 
 
-def reply(text: str, *, to: str) -> Call:
-    return post(text=text, reply={"in_reply_to_tweet_id": to})
+def reply(text: str, *, to: str, **more: bool) -> Call:
+    return post(text=text, reply={"in_reply_to_tweet_id": to}, **more)
 
 
 def given(remote_id: str = "901", **more: Any) -> Answer:
@@ -151,6 +151,10 @@ ROOT = Published(remote_id="1000", url="https://x.com/bakery/status/1000")
 PART = Published(remote_id="1001", url="https://x.com/bakery/status/1001")
 COMMENTED = Content(text="Hello", options={"first_comment": "Try it"})
 THREAD = Content(text="One", options={"thread": ["Two", "Three"], "first_comment": "Try it"})
+DISCLOSED = replace(
+    THREAD,
+    options={**THREAD.options, "made_with_ai": True, "paid_partnership": True, "reply_settings": "following"},
+)
 
 
 def initialize(mime_type: str, category: str, size: int) -> Call:
@@ -289,6 +293,20 @@ class TestTwitter(LookCase, OAuth2Case):
         "first comment": Publication(COMMENTED, (), (reply("Try it", to="1000"),), PUBLISHED, out=(ROOT,)),
         "second part": Publication(THREAD, (), (reply("Two", to="1000"),), PUBLISHED, out=(ROOT,)),
         "third part": Publication(THREAD, (), (reply("Three", to="1001"),), PUBLISHED, out=(ROOT, PART)),
+        "part with its disclosures": Publication(
+            DISCLOSED,
+            (),
+            (reply("Two", to="1000", made_with_ai=True, paid_partnership=True),),
+            PUBLISHED,
+            out=(ROOT,),
+        ),
+        "comment behind disclosures": Publication(
+            DISCLOSED,
+            (),
+            (reply("Try it", to="1000"),),
+            PUBLISHED,
+            out=(ROOT, PART, replace(PART, remote_id="1002")),
+        ),
         "comment behind a thread": Publication(
             THREAD, (), (reply("Try it", to="1000"),), PUBLISHED, out=(ROOT, PART, replace(PART, remote_id="1002"))
         ),

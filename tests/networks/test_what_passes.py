@@ -50,6 +50,7 @@ POOL = (
     partial(clip, seconds=4, size=(400, 400), pixel_ratio=Fraction(16, 9)),
     partial(clip, seconds=4, size=(720, 1280), fps=30, pixels="yuv444p"),
 )
+OF_THREE_SIZES = (0, 5, 6)
 FILES = st.integers(0, len(POOL) - 1)
 TYPES = ("feed", "story", "reel", "short", "document")
 FOLLOWS, OF_THE_ACCOUNT = ("first_comment", "thread"), ("board_id", "board_section_id")
@@ -141,8 +142,9 @@ def test_what_passes_is_taken(client: Client, api: ApiClient, workspace: Workspa
         taken += 1
         _publish(account, pool, values)
 
-    plain = {"title": "Bread", "link": "", "alt_text": "", "options": {}}
-    assert any(_publish(account, pool, plain | {"content": "Bread", "files": [number]}) for number in (0, 3))
+    plain = {"content": "Bread", "title": "Bread", "link": "", "alt_text": "", "options": {}}
+    assert any(_publish(account, pool, plain | {"files": [number]}) for number in (0, 3))
+    assert _publish(account, pool, plain | {"files": OF_THREE_SIZES}) is (network != "youtube")
     publish()
 
     assert taken > 40

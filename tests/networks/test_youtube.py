@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -580,6 +581,22 @@ class TestYouTube(OAuth2Case):
         with pytest.raises(ProcessingFailed):
             self.recovers(self.taken(), shown("uploaded", processing))
 
+    def test_a_taken_video_whose_state_no_quota_is_left_for_is_out_once_its_counters_show_it(self) -> None:
+        for_hours = error(403, "quotaExceeded", Date="Tue, 24 Nov 2026 10:00:00 GMT")
+        spent, asked = replace(PROCESSED, gets=for_hours), partial(statistics, ids="vid00000001")
+
+        assert self.recovers(self.taken(), spent, asked(numbered("vid00000001"))) == [VIDEO]
+        with pytest.raises(StillWorking, match="has the video"):
+            self.recovers(self.taken(), spent, asked())
+        with pytest.raises(StillWorking, match="has the video"):
+            self.recovers(self.taken(), spent, replace(asked(), gets=for_hours))
+
+    def test_a_taken_video_is_only_asked_about_again_where_youtube_is_asked_too_fast(self) -> None:
+        too_fast = replace(PROCESSED, gets=error(403, "rateLimitExceeded"))
+
+        with pytest.raises(StillWorking, match="has the video"):
+            self.recovers(self.taken(), too_fast)
+
     def test_a_video_that_does_not_show_is_waited_for_an_hour(self) -> None:
         with pytest.raises(StillWorking):
             self.recovers(self.taken(now=later(minutes=59)), GONE)
@@ -873,12 +890,13 @@ class TestYouTube(OAuth2Case):
             report("v2", gets),
         )
 
-        without_shares = PostNumbers(impressions=9, own={"likes": 4})
+        without_shares = PostNumbers(impressions=9, engagement=4, own={"likes": 4})
         assert found == {
             "v1": PostNumbers(impressions=9, engagement=6, own={"likes": 4, "shares": 2}),
             "v2": without_shares,
             "v3": without_shares,
         }
+        assert found["v2"].after({"likes": 3, "shares": 5}).engagement == 9
 
     @pytest.mark.parametrize("absurd", ["1" * 15, "9" * 5000, "-1", "1e3", "\u0663"])
     def test_a_number_that_makes_no_sense_is_none(self, absurd: str) -> None:

@@ -1,10 +1,11 @@
 """Letting a post go out at the simulated networks in the same process, as fast as its steps allow."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import F
 
 from accounts.models import SocialAccount
+from accounts.platforms.meta.containers import READY_AT
 from ouipost.simulator import clock
 from posts.models import Target
 from tests.posts.fakes import bring_forward, claim_targets, publish_claimed
@@ -30,4 +31,14 @@ def work_off(target: Target) -> Target:
             Target.objects.update(armed_at=F("armed_at") - LONGEST_LAG, sent_at=F("sent_at") - LONGEST_LAG)
         if target.waits_for:
             clock.advance(PROCESSING_SECONDS)
+            _have_been_ready_for_long(target)
     raise AssertionError(f"{target} did not settle: {target.status} {target.waits_for} {target.error}")
+
+
+def _have_been_ready_for_long(target: Target) -> None:
+    """Let a container that was sent be as old as if its account's list surely showed it by now."""
+    if target.armed_at and READY_AT in target.handles:
+        ready_at = datetime.fromisoformat(target.handles[READY_AT]) - LONGEST_LAG
+        target.handles |= {READY_AT: ready_at.isoformat()}
+        target.armed_at -= LONGEST_LAG
+        target.save(update_fields=["handles", "armed_at"])

@@ -162,6 +162,31 @@ def test_interim_answers_are_passed_over_and_each_request_gets_its_own(serve: Se
 
 
 @pytest.mark.usefixtures("loopback")
+@pytest.mark.parametrize("status", [204, 304])
+@pytest.mark.parametrize(
+    ("measure", "connections"),
+    [(b"", 1), (b"Content-Length: 0\r\n", 1), (b"Content-Length: 5\r\n", 2), (b"Transfer-Encoding: chunked\r\n", 2)],
+)
+def test_a_body_where_none_may_be_is_not_taken_for_the_next_answer(
+    serve: Serve, status: int, measure: bytes, connections: int
+) -> None:
+    head = b"HTTP/1.1 %d None\r\n%b\r\n" % (status, measure)
+
+    def late(server: Server, connection: socket.socket) -> None:
+        body = b""
+        while read_request(connection):
+            connection.sendall(body + head)
+            body = b"" if connections == 1 else b"hello"
+
+    server = serve(late)
+
+    answers = [Client().request("POST", server.url, data=b"x", timeout=5) for _ in range(2)]
+
+    assert [(answer.status, answer.body) for answer in answers] == [(status, b"")] * 2
+    assert server.connections == connections
+
+
+@pytest.mark.usefixtures("loopback")
 def test_sixty_four_threads_get_their_own_answers_over_as_many_connections(serve: Serve) -> None:
     def echo(server: Server, connection: socket.socket) -> None:
         while request := read_request(connection):

@@ -165,8 +165,9 @@ def test_headers_have_sixteen_kilobytes_in_all(serve: Serve, size: int, fits: bo
     if fits:
         assert Client().request("GET", server.url).body == b"hello"
     else:
-        with pytest.raises(AnswerLost):
+        with pytest.raises(AnswerLost) as lost:
             Client().request("GET", server.url)
+        assert lost.value.address == "127.0.0.1"
 
 
 def test_an_answer_beyond_the_limit_is_lost_or_cut(serve: Serve) -> None:
@@ -174,10 +175,11 @@ def test_an_answer_beyond_the_limit_is_lost_or_cut(serve: Serve) -> None:
 
     whole = Client().request("GET", server.url, max_bytes=5)
     cut = Client().request("GET", server.url, max_bytes=3, truncate=True)
-    with pytest.raises(AnswerLost, match="3 bytes"):
+    with pytest.raises(AnswerLost, match="3 bytes") as lost:
         Client().request("GET", server.url, max_bytes=3)
 
     assert (whole.body, cut.body) == (b"hello", b"hel")
+    assert lost.value.address == "127.0.0.1"
 
 
 def test_a_compressed_answer_is_never_unpacked(serve: Serve) -> None:
@@ -217,9 +219,10 @@ def test_a_redirect_with_a_body_without_end_costs_little_memory(serve: Serve) ->
 def test_a_broken_answer_to_a_request_that_left_is_lost(serve: Serve, talk: Talk) -> None:
     server = serve(talk)
 
-    with pytest.raises(AnswerLost):
+    with pytest.raises(AnswerLost) as lost:
         Client().request("POST", server.url, data=b"once")
 
+    assert lost.value.address == "127.0.0.1"
     assert (len(server.requests), server.connections) == (1, 1)
 
 
@@ -265,8 +268,10 @@ def test_a_tls_write_that_failed_may_have_let_something_out(
 
     monkeypatch.setattr(ssl.SSLSocket, "send", fail)
 
-    with pytest.raises(AnswerLost):
+    with pytest.raises(AnswerLost) as lost:
         Client().request("POST", f"https://hooks.example:{server.port}/", data=b"once")
+
+    assert lost.value.address == "127.0.0.1"
 
 
 def test_a_refused_connection_sent_nothing(serve: Serve) -> None:

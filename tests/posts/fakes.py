@@ -105,6 +105,7 @@ class ScriptedNetwork(Connector):
 
 class KeyedNetwork(ScriptedNetwork):
     recovery = Recovery.KEY
+    handles_are_proof = True
 
     def __init__(self) -> None:
         super().__init__()

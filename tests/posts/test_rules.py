@@ -91,6 +91,41 @@ def test_an_account_that_must_be_reconnected_is_a_warning_only(workspace: Worksp
     assert issue["fix"] == f"POST /api/accounts/{account.pk}/reconnect"
 
 
+UPLOAD, FORCE_SSL = (f"https://www.googleapis.com/auth/youtube.{name}" for name in ("upload", "force-ssl"))
+READ = "https://www.googleapis.com/auth/youtube.readonly"
+
+
+@pytest.mark.parametrize(
+    ("granted", "options", "missing"),
+    [
+        ([READ], {}, [UPLOAD]),
+        ([READ], {"first_comment": "First!"}, [UPLOAD, FORCE_SSL]),
+        ([READ, UPLOAD], {"first_comment": "First!"}, [FORCE_SSL]),
+        ([READ, UPLOAD], {}, []),
+        ([READ, FORCE_SSL], {}, []),
+        ([], {"first_comment": "First!"}, []),
+    ],
+    ids=["nothing", "nothing for a comment", "no comment", "needs none", "allows both", "not told"],
+)
+def test_what_needs_a_permission_that_was_left_out_at_the_sign_in_is_refused_in_advance(
+    workspace: Workspace, granted: list[str], options: dict[str, str], missing: list[str]
+) -> None:
+    account = make_account(workspace, platform="youtube", name="Bakery", permissions=granted)
+    post = Post(content="Bread", platform_content={"youtube": {"options": options}})
+
+    found = [each for each in find_issues(post, [account], []) if each["rule"] == "permission_missing"]
+
+    told = [(each["severity"], each["field"], each["limit"]) for each in found]
+    assert told == ([("error", "platforms", missing)] if missing else [])
+
+
+def test_a_scope_that_posting_or_replying_needs_is_asked_for() -> None:
+    for name in registry.IDS:
+        network = registry.get(name, sandbox=True)
+        for needed in filter(None, (network.scopes_to_post, network.scopes_to_reply)):
+            assert set(needed) & set(network.scopes), name
+
+
 def test_an_account_whose_connection_ends_before_the_post_is_due_is_a_warning_only(
     workspace: Workspace, network: ScriptedNetwork
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.db.models import F
 from django.http import HttpResponse
 
 from ouipost.simulator.models import Media
@@ -373,6 +374,21 @@ def test_a_blob_must_exist_as_it_is_described(net: Net, session: Session, put: P
     late: dict[str, Any] = {"repo": session.did, "collection": POSTS, "rkey": RKEY}
     late |= {"record": record(embed=images({"image": sent, "alt": ""}))}
     assert error(net.json(f"{REPO}.putRecord", token, late)) == (400, "BlobNotFound")
+
+
+def test_a_blob_is_kept_until_no_record_names_it(net: Net, session: Session, put: Put) -> None:
+    embed, other = images({"image": body(blob(net, session))["blob"], "alt": ""}), f"{RKEY[:-1]}3"
+    kept = [put(record(embed=embed), rkey=key) for key in (RKEY, other)]
+    Media.objects.update(expires_at=F("created_at"))
+
+    net.json(f"{REPO}.deleteRecord", session.access, {"repo": session.did, "collection": POSTS, "rkey": RKEY})
+    put(record("Changed", embed=embed), rkey=other, swapRecord=body(kept[1])["cid"])
+    again = put(record(embed=embed), rkey=RKEY)
+    for key, answer in ((RKEY, again), (other, put(record("Changed", embed=embed), rkey=other))):
+        put(record(), rkey=key, swapRecord=body(answer)["cid"])
+
+    assert error(put(record(embed=embed), rkey=f"{RKEY[:-1]}4")) == (400, "BlobNotFound")
+    assert [answer.status_code for answer in (*kept, again)] == [200] * 3
 
 
 def test_a_blob_has_a_size_a_type_and_content(net: Net, session: Session) -> None:

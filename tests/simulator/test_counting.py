@@ -73,6 +73,24 @@ def test_an_address_ends_before_the_punctuation_around_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("https://example.com#bread", "https://example.com"),
+        ("https://example.com/#bread.", "https://example.com/#bread"),
+        ("https://example.com/хлеб?a=1#b", "https://example.com/хлеб?a=1#b"),
+        ("https://example.com/#パン", "https://example.com/#"),
+        ("https://example.com/?q=パン", "https://example.com/?q="),
+        ("https://example.com/“bread”", "https://example.com/"),
+        ("https://example.com?q=bread", "https://example.com?q=bread"),
+        ("example.com?q=bread", "example.com"),
+        ("example.com:80/a", "example.com:80/a"),
+    ],
+)
+def test_x_ends_an_address_before_a_sign_that_it_has_no_place_for(text: str, address: str) -> None:
+    assert [url.text for url in urls(text)] == [address]
+
+
+@pytest.mark.parametrize(
     ("text", "length"),
     [("\U0001f1eb" * 40_001, 40_002), ("a" + "\u0300\u0316" * 50_000, 100_000), ("a." * 150_000, 300_000)],
     ids=["flags", "accents", "labels"],

@@ -65,6 +65,7 @@ def test_an_answer_that_comes_to_no_end_or_has_no_measure_is_a_failed_attempt(
     made, memory = attempt(server, workspace, make_webhook)
 
     assert (made.http_status, made.error, memory < 20_000_000) == (None, "no_answer", True)
+    assert made.address == "127.0.0.1"
     assert Delivery.objects.get().status == "pending"
     assert server.hung_up.wait(5)
 

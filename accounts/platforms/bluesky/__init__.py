@@ -1,8 +1,10 @@
 """Bluesky, and any other server of the AT Protocol: https://docs.bsky.app/docs/advanced-guides/posts"""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from accounts.platforms.base import PasswordConnector, Recovery, Save, Session, SignIn
 from accounts.platforms.bluesky import errors as bluesky_errors
@@ -42,6 +44,8 @@ NO_PROFILES = {"InvalidRequest", *bluesky_errors.NOT_THERE}
 """Error codes for app.bsky calls of a server that is not connected to Bluesky's own service."""
 TIMELY = timedelta(minutes=1)
 """A post's date may be this much earlier than its sending."""
+POST_PATH = re.compile(r"/profile/([^/]+)/post/([\w.:~-]+)/?", re.ASCII)
+"""The path of a post's address: the DID or handle of its author, and the key of its record."""
 MAY_BE_THERE = {"InvalidSwap", "InternalServerError"}
 """Error codes for a key that already has a record."""
 
@@ -58,6 +62,7 @@ class Bluesky(PasswordConnector):
     metrics_batch = 25
     max_video_duration = 600
     recovery = Recovery.KEY
+    handles_are_proof = True
     link_beside_text = True
     has_servers = True
     identifier_example = "alice.bsky.social"
@@ -191,6 +196,12 @@ class Bluesky(PasswordConnector):
         rkey = operation.handles["rkey"]
         return [_published(operation.account, rkey, dig_text(found, "cid"))] if dig_text(found, "uri") else []
 
+    def post_id_at(self, url: str, account: Account) -> str:
+        found = POST_PATH.fullmatch(unquote(urlsplit(url).path))
+        if found is None or found[1] not in (account.remote_id, account.username):
+            return ""
+        return _uri(account, found[2])
+
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:
@@ -241,4 +252,8 @@ def _published(account: Account, rkey: str, cid: str) -> Published:
     did = account.remote_id
     # With the DID, the address outlives a change of the handle.
     url = f"https://bsky.app/profile/{did}/post/{rkey}"
-    return Published(remote_id=f"at://{did}/{COLLECTION}/{rkey}", url=url, facts={"cid": cid})
+    return Published(remote_id=_uri(account, rkey), url=url, facts={"cid": cid})
+
+
+def _uri(account: Account, rkey: str) -> str:
+    return f"at://{account.remote_id}/{COLLECTION}/{rkey}"

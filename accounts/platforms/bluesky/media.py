@@ -8,7 +8,7 @@ from typing import Any
 from accounts.platforms.base import Connector, Save, Session
 from accounts.platforms.bluesky.api import service_of, xrpc
 from accounts.platforms.bluesky.atproto import CARD
-from accounts.platforms.bluesky.video import LIVES, PLAINLY, UPLOAD, VideoUpload
+from accounts.platforms.bluesky.video import DROPPED, LIVES, UPLOAD, VideoUpload
 from accounts.platforms.errors import Rejected, Unavailable, Unknown
 from accounts.platforms.http import bearer, dig, dig_text
 from accounts.platforms.linkcard import fetch_link_card
@@ -31,12 +31,9 @@ def prepare(connector: Connector, session: Session, operation: Operation, save: 
 
 
 def without_uploads(operation: Operation) -> Handles:
-    """Return the handles for the next try if the server has dropped the uploads, which are made again.
-
-    A video then goes to the server itself: the video service processes no file twice, and would name the same blob.
-    """
+    """Return the handles for the next try if the server has dropped the uploads, which are made again."""
     kept = {name: value for name, value in operation.handles.items() if name != UPLOADS}
-    return kept | ({PLAINLY: True} if operation.content.video else {})
+    return kept | ({DROPPED: kept.get(DROPPED, 0) + 1} if operation.content.video else {})
 
 
 def _upload_image(connector: Connector, session: Session, account: Account, media: Media) -> Any:

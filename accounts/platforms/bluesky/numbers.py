@@ -17,5 +17,4 @@ OWN = {
 
 def of_post(post: Any) -> PostNumbers:
     """Return the numbers of a post; the network gives neither views nor reach nor clicks."""
-    own = {name: count for name, theirs in OWN.items() if (count := dig_count(post, theirs)) is not None}
-    return PostNumbers(engagement=sum(own.values()) if own else None, own=own)
+    return PostNumbers.in_parts(OWN, own={name: dig_count(post, theirs) for name, theirs in OWN.items()})

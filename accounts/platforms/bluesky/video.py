@@ -6,6 +6,7 @@ https://docs.bsky.app/docs/tutorials/video
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from time import monotonic
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from accounts.platforms.base import Connector, Save, Session
 from accounts.platforms.bluesky.api import get, service_of, xrpc
 from accounts.platforms.bluesky.errors import ClocksDiffer, has_no_bluesky
+from accounts.platforms.bluesky.variant import variant
 from accounts.platforms.errors import (
     AuthExpired,
     PlatformError,
@@ -30,9 +32,9 @@ from ouipost.phrases import Phrase
 SERVICE = "https://video.bsky.app"
 AUDIENCE = "did:web:video.bsky.app"
 LIMITS, UPLOAD = "app.bsky.video.getUploadLimits", "com.atproto.repo.uploadBlob"
-JOB, PLAINLY = "job", "plainly"
+JOB, DROPPED = "job", "dropped"
 """Stored progress of a video: first, if sent in parts, `{id, size (of a part), sent}`, then `{job, at}` while the
-service works on it, then `{given, at}`; and the handle of a video to send without the service."""
+service works on it, then `{given, at}`; and the handle that counts how often the server has dropped its blob."""
 LIVES = timedelta(hours=1)
 """Servers drop a blob that no record names after some hours."""
 AUTHORITY = timedelta(minutes=25)
@@ -77,11 +79,20 @@ class VideoUpload:
         return step in self._progress.state and self._progress.is_good(now=now, not_before=now - LIVES)
 
     def _bring(self) -> None:
+        """Bring the video to the service, or to the server if it has none.
+
+        The service processes no file twice, and would name the same blob again. So a video whose blob was dropped goes
+        to the server, or, if it is too large for that, to the service as another file.
+        """
+        is_begun, was_dropped = SENT in self._progress.state, DROPPED in self._progress.handles
         # the quota is also checked for a video that the server dropped: without room it would be dropped again
-        if (SENT in self._progress.state or self._has_service()) and PLAINLY not in self._progress.handles:
-            self._look(self._bring_to_service())
-        else:
-            self._remember_blob(self._upload_plainly())
+        has_service = is_begun or self._has_service()
+        if (was_dropped or not has_service) and not is_begun and self._is_taken_plainly(has_service=has_service):
+            return
+        if was_dropped:
+            handles = self._progress.handles
+            self._media = variant(self._media, f"{handles['rkey']} {handles[DROPPED]}")
+        self._look(self._bring_to_service())
 
     def _has_service(self) -> bool:
         """Whether the service can take the video: it must reach the account's server, which must know the service."""
@@ -199,12 +210,16 @@ class VideoUpload:
             raise _not_the_account(self._connector.classify(answer))
         return answer.json()
 
-    def _upload_plainly(self) -> Any:
+    def _is_taken_plainly(self, *, has_service: bool) -> bool:
+        """Send the video to the server; returns False if it is too large for that, and the service can take it."""
         self._progress.begin({}, seconds=LONGEST_UPLOAD)
         answer = self._send(xrpc(service_of(self._account), UPLOAD), self._account.access_token)
+        if has_service and answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return False
         if not answer.ok:
             raise self._connector.classify(answer)
-        return dig(answer.json(), "blob")
+        self._remember_blob(dig(answer.json(), "blob"))
+        return True
 
     def _send(self, url: str, token: str) -> Answer:
         headers = bearer(token) | {"Content-Type": self._media.mime_type}

@@ -16,6 +16,7 @@ from accounts.platforms.facebook.video import Reel, Video, VideoStory
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
 from accounts.platforms.limits import Issue, Limits
 from accounts.platforms.meta.rules import as_sent
+from accounts.platforms.meta.visibility import of_the_account
 from accounts.platforms.shapes import (
     FEED,
     Account,
@@ -40,6 +41,8 @@ PERSONAL = "me/accounts"
 THROUGH_A_BUSINESS = "business_management"
 """An optional scope: with it, Pages of the businesses that the person works in can be chosen, too."""
 BUSINESS_EDGES = ("owned_pages", "client_pages")
+REACHED_BY = "reached_by"
+"""The key of the edge that lists an account's Page in its metadata, unless that is the person's own."""
 
 
 class Facebook(Graph):
@@ -47,6 +50,7 @@ class Facebook(Graph):
     name = "Facebook"
     account_types = ("page",)
     post_hosts = ("facebook.com", "fb.com", "fb.watch")
+    post_address = r"[^/]+/(\d+_\d+)/?\?"
     scopes = (
         "pages_show_list",
         "pages_manage_posts",
@@ -55,6 +59,8 @@ class Facebook(Graph):
         "pages_read_user_content",
         "read_insights",
     )
+    scopes_to_post = ("pages_manage_posts",)
+    scopes_to_reply = ("pages_manage_engagement",)
     limits = validation.LIMITS
     other_types = {"story": validation.STORY_LIMITS, "reel": validation.REEL_LIMITS}
     metrics = ("impressions", "reach", "engagement", "clicks", "reactions", "comments", "shares", "video_views")
@@ -107,17 +113,24 @@ class Facebook(Graph):
         person = dig_text(self.get(session, token, "me", fields="id,name"), "id")
         scopes = self.granted(session, token)
         found: dict[str, Candidate] = {}
-        for edge in self._edges(session, token, scopes):
-            for page in self._pages(session, token, edge):
-                facts = {"user_id": person} | ({} if edge == PERSONAL else {"reached_by": edge})
-                candidate = _candidate(page, user_token=token, scopes=scopes, facts=facts)
-                found.setdefault(candidate.remote_id, candidate)
+        for page, reached in self.all_pages(session, token, scopes, partial(self._pages, session, token)):
+            facts = {"user_id": person, **reached}
+            candidate = _candidate(page, user_token=token, scopes=scopes, facts=facts)
+            found.setdefault(candidate.remote_id, candidate)
         return list(found.values())
 
     def granted(self, session: Session, token: str) -> tuple[str, ...]:
         """Return the scopes that the person with this token granted."""
         permissions = dig_list(self.get(session, token, "me/permissions"), "data")
         return tuple(dig_text(each, "permission") for each in permissions if dig(each, "status") == "granted")
+
+    def all_pages(
+        self, session: Session, token: str, scopes: Sequence[str], read: Callable[[str], Iterable[Mapping[str, Any]]]
+    ) -> Iterator[tuple[Mapping[str, Any], dict[str, str]]]:
+        """Yield the Pages that `read` finds at each edge, with what an account keeps to find its Page again."""
+        for edge in self._edges(session, token, scopes):
+            reached = {} if edge == PERSONAL else {REACHED_BY: edge}
+            yield from ((page, reached) for page in read(edge))
 
     def _edges(self, session: Session, token: str, scopes: Sequence[str]) -> Iterator[str]:
         """Yield the edges that list Pages: the person's, and those of the businesses that the person works in."""
@@ -133,7 +146,7 @@ class Facebook(Graph):
         return [each for each in mine if dig_text(each, "access_token")]
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
-        read = partial(self._pages, session, edge=dig_text(account.metadata, "reached_by") or PERSONAL)
+        read = partial(self._pages, session, edge=edge_of(account))
         lost = Phrase("This person may no longer publish to the Facebook Page: connect it again.")
         return self.renewed(session, account, read, id_at=("id",), lost=lost)
 
@@ -170,7 +183,8 @@ class Facebook(Graph):
         )
 
     def profile(self, session: Session, account: Account) -> Profile:
-        return _profile(self.get(session, account.access_token, account.remote_id, fields=PROFILE_FIELDS))
+        with of_the_account():
+            return _profile(self.get(session, account.access_token, account.remote_id, fields=PROFILE_FIELDS))
 
     def as_shown(self, content: Content) -> Content:
         return as_sent(content)
@@ -211,6 +225,11 @@ class Facebook(Graph):
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         return facebook_numbers.of_account(self, session, account, now=now)
+
+
+def edge_of(account: Account) -> str:
+    """Return the edge that lists an account's Page."""
+    return dig_text(account.metadata, REACHED_BY) or PERSONAL
 
 
 def _candidate(

@@ -11,6 +11,7 @@ from accounts.platforms.base import Session
 from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unknown
 from accounts.platforms.facebook import errors as facebook_errors
 from accounts.platforms.http import MOST_PAGES, Answer, bearer, dig, dig_text, pages, unclear_is_unknown
+from accounts.platforms.meta.visibility import of_the_account
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.shapes import Account
 from ouipost.phrases import Phrase
@@ -59,7 +60,8 @@ class Graph(OAuth2Connector):
         """Send a writing call whose effect is not visible yet."""
         host = request.pop("host", GRAPH_HOST)
         url = self.url(f"{account.remote_id}/{edge}", host)
-        return self.call(session, "POST", url, **self.form(account, fields, host=host, **request))
+        with of_the_account():
+            return self.call(session, "POST", url, **self.form(account, fields, host=host, **request))
 
     def finish(
         self, session: Session, account: Account, edge: str, fields: Mapping[str, str], host: str = GRAPH_HOST

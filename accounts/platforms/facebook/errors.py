@@ -7,7 +7,6 @@ from accounts.platforms.errors import PlatformError, Rejected, Unavailable
 from accounts.platforms.http import Answer, decoded, dig, dig_text, facts_of
 
 NAME = "Facebook"
-NOT_THERE = "100/33"
 VIDEO_REFUSED = {"1363040", "1363127", "1363128", "1363129"}
 """A reel's aspect, resolution, duration and frame rate; whether as code or as subcode is not documented."""
 UPLOAD_BROKE_OFF = {"OffsetInvalidError", "PartialRequestError"}
@@ -39,8 +38,3 @@ def _upload_error(broken: Any, answer: Answer) -> PlatformError:
 def is_failed_upload(error: PlatformError) -> bool:
     """Whether Facebook says that an upload failed for a reason that another one may not meet."""
     return error.network_code.partition("/")[0] in UPLOAD_FAILED
-
-
-def is_not_there(error: PlatformError) -> bool:
-    """Whether Facebook answers that the object does not exist, or that this Page may not see it."""
-    return error.network_code == NOT_THERE

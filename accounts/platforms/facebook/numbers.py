@@ -7,9 +7,9 @@ from typing import Any
 from accounts.platforms.base import Session
 from accounts.platforms.errors import PlatformError, Rejected
 from accounts.platforms.facebook.api import Graph
-from accounts.platforms.facebook.errors import is_not_there
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, sane_count
 from accounts.platforms.meta.numbers import in_percent, last_whole_day
+from accounts.platforms.meta.visibility import is_not_visible, of_the_account
 from accounts.platforms.shapes import Account, AccountNumbers, Demographics, PostNumbers
 
 VIEWS, REACH, CLICKS = "post_media_view", "post_total_media_view_unique", "post_clicks"
@@ -36,20 +36,21 @@ def of_post(graph: Graph, session: Session, account: Account, post_id: str, *, n
     try:
         node = graph.get(session, account.access_token, post_id, fields=COUNTS)
     except Rejected as error:
-        if is_not_there(error):
+        if is_not_visible(error):
+            _of_the_page(graph, session, account, fields="id")
             return None
         if error.error_code != "TOKEN_REVOKED":  # a missing permission has this code
             raise
         node = None
     ask = insights if node is None else given
     found = ask(graph, session, account, post_id, (VIEWS, REACH, CLICKS, REACTIONS, ACTIVITY, PLAYS), now=now)
-    own = _people_did(node, found) | {"video_views": sane_count(found.get(PLAYS))}
-    return PostNumbers(
+    interactions = _people_did(node, found)
+    return PostNumbers.in_parts(
+        interactions,
+        own=interactions | {"video_views": sane_count(found.get(PLAYS))},
         impressions=sane_count(found.get(VIEWS)),
         reach=sane_count(found.get(REACH)),
-        engagement=_sum(own["reactions"], own["comments"], own["shares"]),
         clicks=sane_count(found.get(CLICKS)),
-        own={name: count for name, count in own.items() if count is not None},
     )
 
 
@@ -72,13 +73,18 @@ def _people_did(node: Any, found: Mapping[str, Any]) -> dict[str, int | None]:
 
 def of_account(graph: Graph, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
     """Return the numbers of a Page: its followers now, and daily counts of the last whole day."""
-    page = graph.get(session, account.access_token, account.remote_id, fields="followers_count")
+    page = _of_the_page(graph, session, account, fields="followers_count")
     span = last_whole_day(now)
     names = (*PAGE_METRICS.values(), COUNTRIES)
     found = given(graph, session, account, account.remote_id, names, now=now, period="day", **span)
     counts = {ours: sane_count(found.get(name)) for ours, name in PAGE_METRICS.items()}
     followers = Demographics(countries=_percent(found.get(COUNTRIES)))
     return AccountNumbers(followers=dig_count(page, "followers_count"), demographics=followers, **counts)
+
+
+def _of_the_page(graph: Graph, session: Session, account: Account, *, fields: str) -> Any:
+    with of_the_account():
+        return graph.get(session, account.access_token, account.remote_id, fields=fields)
 
 
 def given(

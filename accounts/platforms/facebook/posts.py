@@ -6,6 +6,7 @@ The connector chooses a `Way` to publish for each operation; those of videos are
 import json
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, TypeVar
@@ -14,8 +15,8 @@ from urllib.parse import unquote
 from accounts.platforms.base import Recovery, Save, Session
 from accounts.platforms.errors import PlatformError, Rejected, Unavailable, Unknown
 from accounts.platforms.facebook.api import Graph, page_address, post_id_of
-from accounts.platforms.facebook.errors import is_not_there
 from accounts.platforms.http import dig_list, dig_text, recent, time_at
+from accounts.platforms.meta.visibility import is_not_visible, of_the_account
 from accounts.platforms.shapes import Account, Handles, Media, Operation, Published
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
@@ -64,7 +65,9 @@ class Post(Way):
         account = operation.account
         url = self.graph.url(f"{account.remote_id}/feed")
         request = self.graph.form(account, _feed_fields(operation))
-        post_id = self.graph.call_visible(session, "POST", url, id_at=("id",), **request)
+        # of a post with photos, these may be what is not visible
+        with nullcontext() if operation.content.media else of_the_account():
+            post_id = self.graph.call_visible(session, "POST", url, id_at=("id",), **request)
         return Published(remote_id=post_id, url=self._permalink(session, account, post_id))
 
     def _permalink(self, session: Session, account: Account, post_id: str) -> str:
@@ -143,7 +146,7 @@ class Comment(Way):
         try:
             return act(operation.root.remote_id)
         except Rejected as error:
-            if not (video_id and is_not_there(error)):
+            if not (video_id and is_not_visible(error)):
                 raise
         return act(video_id)
 

@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 from accounts.platforms.base import Recovery, Save, Session
 from accounts.platforms.errors import ProcessingFailed, Rejected, StillWorking, Unavailable
 from accounts.platforms.facebook.api import GRAPH_HOST, VIDEO_HOST, page_address, post_id_of
-from accounts.platforms.facebook.errors import is_failed_upload, is_not_there
+from accounts.platforms.facebook.errors import is_failed_upload
 from accounts.platforms.facebook.posts import Way, stories_of
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, said
 from accounts.platforms.meta.failures import MakeAgain, counted, failures_so_far
+from accounts.platforms.meta.visibility import is_not_visible
 from accounts.platforms.shapes import Handles, Operation, Published
 from accounts.platforms.uploads import SENT, Progress
 from ouipost.phrases import Phrase
@@ -67,7 +68,7 @@ class VideoWay(Way):
         try:
             status = dig(self._ask(session, operation, fields="status"), "status")
         except Rejected as error:
-            if is_not_there(error):
+            if is_not_visible(error):
                 return None
             raise
         if dig(status, "video_status") in GIVEN_UP:
@@ -108,7 +109,7 @@ class VideoWay(Way):
         try:
             answer = self._ask(session, operation, fields="status,post_id,permalink_url")
         except Rejected as error:
-            if is_not_there(error):
+            if is_not_visible(error):
                 return []
             raise
         status = dig(answer, "status")

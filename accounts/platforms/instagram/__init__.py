@@ -18,6 +18,7 @@ from accounts.platforms.instagram.facebook import FACEBOOK, LOGIN, is_linked
 from accounts.platforms.limits import Allowance, Issue, Limits
 from accounts.platforms.meta.containers import ContainerConnector, limit_of
 from accounts.platforms.meta.rules import as_sent
+from accounts.platforms.meta.visibility import of_the_account
 from accounts.platforms.shapes import (
     Account,
     AccountNumbers,
@@ -37,7 +38,7 @@ from ouipost.phrases import Phrase
 PROFILE_FIELDS = "username,name,profile_picture_url,followers_count,follows_count,media_count"
 OWN_PROFILE_FIELDS = f"user_id,account_type,{PROFILE_FIELDS}"
 LISTED_FIELDS = "id,caption,timestamp,permalink,media_type,media_product_type"
-STORY_FIELDS = "id,timestamp,permalink"
+STORY_FIELDS = "id,timestamp,permalink,media_type"
 CREATOR = "MEDIA_CREATOR"
 
 
@@ -55,6 +56,8 @@ class Instagram(ContainerConnector):
         "instagram_business_manage_comments",
         "instagram_business_manage_insights",
     )
+    scopes_to_post = ("instagram_business_content_publish", "instagram_content_publish")
+    scopes_to_reply = ("instagram_business_manage_comments", "instagram_manage_comments")
     limits = validation.LIMITS
     other_types = {"story": validation.STORY_LIMITS, "reel": validation.REEL_LIMITS}
     metrics = ("impressions", "reach", "engagement", "likes", "comments", "shares", "saves", "replies")
@@ -82,12 +85,16 @@ class Instagram(ContainerConnector):
     reason_field = "status"
     text_field = "caption"
     doubtful = ContainerConnector.doubtful | {errors.PUBLISHED_AGAIN}
+    disguised = errors.DISGUISED
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
         self.facebook = Facebook(replace(app, limits={}))
         if app.product == FACEBOOK:
             self.scopes, self.nothing_opened = instagram_facebook.SCOPES, instagram_facebook.NOTHING_OPENED
+
+    def is_of_this_product(self, metadata: Mapping[str, Any]) -> bool:
+        return (dig_text(metadata, LOGIN) == FACEBOOK) == (self.app.product == FACEBOOK)
 
     def base(self, account: Account) -> str:
         host = "graph.facebook.com" if is_linked(account) else "graph.instagram.com"
@@ -142,7 +149,8 @@ class Instagram(ContainerConnector):
             self.call(session, "DELETE", f"{self.base(account)}/me/permissions", headers=bearer(account.access_token))
 
     def profile(self, session: Session, account: Account) -> Profile:
-        return _profile(self.read(session, account, account.remote_id, fields=PROFILE_FIELDS))
+        with of_the_account():
+            return _profile(self.read(session, account, account.remote_id, fields=PROFILE_FIELDS))
 
     def as_shown(self, content: Content) -> Content:
         return as_sent(content)
@@ -199,7 +207,7 @@ class Instagram(ContainerConnector):
         return errors.failure(reason)
 
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
-        return instagram_numbers.of_post(partial(self.read, session, account), remote_id)
+        return instagram_numbers.of_post(partial(self.read, session, account), remote_id, of=account.remote_id)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         return instagram_numbers.of_account(partial(self.read, session, account), account.remote_id, now=now)

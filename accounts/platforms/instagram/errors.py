@@ -34,8 +34,25 @@ BAD_MEDIA = {"2207004", "2207005", "2207009", "2207026", "2207083"}
 REFUSED = {"2207006", "2207010", "2207023", "2207028", "2207040", "2207057"}
 PUBLISHED_AGAIN = "2207006"
 """The answer for a container that is published a second time: it is not found."""
+DISGUISED = "-1/2207001"
+"""An error of the server, with which Instagram sometimes also blocks spam (other connectors)."""
 TRANSIENT_CODES = {"-1", "-2"}
-KNOWN = NOT_READY | MADE_AGAIN | TRANSIENT | {DAY_IS_FULL} | OWNER_ACTS | BAD_MEDIA | REFUSED | TRANSIENT_CODES
+ALONE = {
+    "9": DAY_IS_FULL,
+    "25": "2207050",
+    "352": "2207026",
+    "9004": "2207052",
+    "9007": "2207027",
+    "36000": "2207004",
+    "36001": "2207005",
+    "36003": "2207009",
+    "36004": "2207010",
+}
+"""The subcodes of codes with one meaning, for an answer that has no subcode."""
+KNOWN = {
+    *(NOT_READY | MADE_AGAIN | TRANSIENT | {DAY_IS_FULL} | OWNER_ACTS | BAD_MEDIA | REFUSED),
+    *(TRANSIENT_CODES | set(ALONE)),
+}
 
 SUBCODE = re.compile(r"\b22\d{5}\b")
 WORDS = {
@@ -50,7 +67,8 @@ def classify(answer: Answer) -> PlatformError:
     """Return the error of a refusal, by Instagram's own subcode, else by the code shared by all Meta networks."""
     error = meta.classify(NAME, answer, known=KNOWN)
     codes = error.network_code.split("/")
-    specific = _waiting(codes[-1], error.facts) or _refused(codes[-1], error.facts)
+    subcode = ALONE.get(error.network_code, codes[-1])
+    specific = _waiting(subcode, error.facts) or _refused(subcode, error.facts)
     if specific is None and codes[0] in TRANSIENT_CODES:
         return Unavailable(**error.facts)
     return specific or error

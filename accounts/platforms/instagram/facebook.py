@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Session
-from accounts.platforms.facebook import Facebook
+from accounts.platforms.facebook import MOST_LISTS, Facebook, edge_of
 from accounts.platforms.http import dig_count, dig_text
 from accounts.platforms.shapes import Account, Candidate, Profile, Tokens
 from ouipost.phrases import Phrase
@@ -31,7 +31,6 @@ LINKED = "instagram_business_account"
 PAGE_FIELDS = (
     "id,name,access_token,instagram_business_account{id,username,name,profile_picture_url,followers_count,media_count}"
 )
-MOST_LISTS = 50
 
 
 def is_linked(account: Account) -> bool:
@@ -40,26 +39,31 @@ def is_linked(account: Account) -> bool:
 
 
 def candidates(facebook: Facebook, session: Session, tokens: Tokens) -> list[Candidate]:
-    """Return the accounts that are linked to a Page of this person, each with the Page's token."""
+    """Return the accounts that are linked to a Page of this person or their businesses, each with the Page's token."""
     token = tokens.access_token
     user_id = dig_text(facebook.get(session, token, "me", fields="id"), "id")
     scopes = facebook.granted(session, token)
-    return [_candidate(page, token, user_id, scopes) for page in _pages(facebook, session, token)]
+    found: dict[str, Candidate] = {}
+    for page, reached in facebook.all_pages(session, token, scopes, partial(_pages, facebook, session, token)):
+        candidate = _candidate(page, token, scopes, {"user_id": user_id, **reached})
+        found.setdefault(candidate.remote_id, candidate)
+    return list(found.values())
 
 
 def refresh(facebook: Facebook, session: Session, account: Account) -> Tokens:
     """Return the present token of the account's Page."""
     lost = Phrase("The Instagram account is no longer linked to a Page of this person: connect it again.")
-    return facebook.renewed(session, account, partial(_pages, facebook, session), id_at=(LINKED, "id"), lost=lost)
+    read = partial(_pages, facebook, session, edge=edge_of(account))
+    return facebook.renewed(session, account, read, id_at=(LINKED, "id"), lost=lost)
 
 
-def _pages(facebook: Facebook, session: Session, token: str) -> Iterator[Mapping[str, Any]]:
-    for page in facebook.edge(session, token, "me/accounts", most=MOST_LISTS, fields=PAGE_FIELDS):
+def _pages(facebook: Facebook, session: Session, token: str, edge: str) -> Iterator[Mapping[str, Any]]:
+    for page in facebook.edge(session, token, edge, most=MOST_LISTS, fields=PAGE_FIELDS):
         if dig_text(page, LINKED, "id") and dig_text(page, "access_token"):
             yield page
 
 
-def _candidate(page: Mapping[str, Any], token: str, user_id: str, scopes: tuple[str, ...]) -> Candidate:
+def _candidate(page: Mapping[str, Any], token: str, scopes: tuple[str, ...], facts: Mapping[str, str]) -> Candidate:
     username = dig_text(page, LINKED, "username")
     return Candidate(
         remote_id=dig_text(page, LINKED, "id"),
@@ -71,5 +75,5 @@ def _candidate(page: Mapping[str, Any], token: str, user_id: str, scopes: tuple[
             followers=dig_count(page, LINKED, "followers_count"),
         ),
         tokens=Tokens(access_token=dig_text(page, "access_token"), refresh_token=token, scopes=scopes),
-        metadata={LOGIN: FACEBOOK, "page_id": dig_text(page, "id"), "user_id": user_id},
+        metadata={LOGIN: FACEBOOK, "page_id": dig_text(page, "id"), **facts},
     )

@@ -9,6 +9,7 @@ from accounts.platforms.errors import PlatformError, Rejected
 from accounts.platforms.http import dig_count, dig_text
 from accounts.platforms.meta.containers import is_gone
 from accounts.platforms.meta.numbers import Read, demographics, insights, last_whole_day
+from accounts.platforms.meta.visibility import of_the_account
 from accounts.platforms.shapes import AccountNumbers, PostNumbers
 
 POST_NAMES = ("views", "reach", "total_interactions", "likes", "comments", "shares", "saved")
@@ -18,15 +19,17 @@ OURS = {"likes": "likes", "comments": "comments", "shares": "shares", "saved": "
 TOO_FEW_VIEWERS = "10"
 
 
-def of_post(get: Read, media_id: str) -> PostNumbers | None:
-    """Return the numbers of a post, None if it is gone, as a story is after a day."""
+def of_post(get: Read, media_id: str, *, of: str) -> PostNumbers | None:
+    """Return the numbers of a post of this account, None if it is gone, as a story is after a day."""
     try:
         node = get(media_id, fields="media_product_type,like_count,comments_count")
         values = _values(get, media_id, is_story=dig_text(node, "media_product_type") == "STORY")
     except PlatformError as error:
-        if is_gone(error):
-            return None
-        raise
+        if not is_gone(error):
+            raise
+        with of_the_account():
+            get(of, fields="id")
+        return None
     plain = {"likes": dig_count(node, "like_count"), "comments": dig_count(node, "comments_count")}
     known = {**{name: count for name, count in plain.items() if count is not None}, **values}
     return PostNumbers(
@@ -48,7 +51,8 @@ def _values(get: Read, media_id: str, *, is_story: bool) -> Mapping[str, int]:
 
 def of_account(get: Read, account_id: str, *, now: datetime) -> AccountNumbers:
     """Return the numbers of an account, with daily counts of the last whole day."""
-    node = get(account_id, fields="followers_count,follows_count,media_count")
+    with of_the_account():
+        node = get(account_id, fields="followers_count,follows_count,media_count")
     ask = partial(get, f"{account_id}/insights", metric_type="total_value")
     values = _of_a_day(partial(ask, period="day", **last_whole_day(now)))
     return AccountNumbers(

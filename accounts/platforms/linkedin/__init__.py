@@ -57,6 +57,7 @@ class LinkedIn(OAuth2Connector):
     name = "LinkedIn"
     account_types = ("profile", "organization")
     post_hosts = ("linkedin.com",)
+    post_address = r"[^/]+/feed/update/(urn:li:(?:share|ugcPost):\d+)"
     scopes: tuple[str, ...] = SELF_SERVE_SCOPES
     pace = Allowance(most=150, seconds=86_400)
     """Share on LinkedIn allows 150 calls a member and day; a post takes one or more."""
@@ -73,6 +74,7 @@ class LinkedIn(OAuth2Connector):
     recovery = Recovery.LOOK
     listing_lag = 10
     link_beside_text = True
+    other_scopes_end_tokens = True
 
     authorize_endpoint = f"{WEB}/oauth/v2/authorization"
     token_endpoint = f"{WEB}/oauth/v2/accessToken"
@@ -89,6 +91,9 @@ class LinkedIn(OAuth2Connector):
         year, month = self.version[:4], self.version[4:]
         is_month = self.version.isdecimal() and len(month) == 2 and 1 <= int(month) <= 12
         return date(int(year) + 1, int(month), 15) if is_month else None
+
+    def is_of_this_product(self, metadata: Mapping[str, Any]) -> bool:
+        return self._product(metadata) == self.app.product
 
     def exchange(
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""

@@ -176,30 +176,24 @@ def _value(found: Any) -> int | None:
     return _count(element, "value") if count is None else count
 
 
-def _engagement(counts: Counts) -> int | None:
-    """Return the sum of the known counts; None if one could not be read, since the sum would drop without it."""
-    if not counts.keys() >= set(OWN):
-        return None
-    known = [count for name in OWN if (count := counts.get(name)) is not None]
-    return sum(known) if known else None
-
-
 def _post_numbers(counts: Counts) -> PostNumbers:
-    return PostNumbers(
+    return PostNumbers.in_parts(
+        OWN,
+        own={name: counts.get(name) for name in OWN},
         impressions=counts.get("impressions"),
         reach=counts.get("reach"),
-        engagement=_engagement(counts),
         clicks=counts.get("clicks"),
-        own={name: count for name in OWN if (count := counts.get(name)) is not None},
     )
 
 
 def _account_numbers(followers: int | None, counts: Counts) -> AccountNumbers:
+    known = [count for name in OWN if (count := counts.get(name)) is not None]
+    is_whole = counts.keys() >= set(OWN)  # otherwise one could not be read this time, and the sum would be too low
     return AccountNumbers(
         followers=followers,
         impressions=counts.get("impressions"),
         reach=counts.get("reach"),
-        engagement=_engagement(counts),
+        engagement=sum(known) if known and is_whole else None,
         clicks=counts.get("clicks"),
     )
 

@@ -98,9 +98,11 @@ def classify(network: str, answer: Answer, *, known: Set[str]) -> PlatformError:
         return AppStopped(**facts)
     if code == NOT_TAKEN and WORDS_OF_THE_VERSION in words:
         return Outdated(**facts)
+    if blocked := _blocked(code, subcode, facts):  # before the codes of temporary errors, which a block may have
+        return blocked
     if code in TRANSIENT | RETRYABLE_MEDIA or is_a_page(answer):
         return Unavailable(**facts)
-    waits = _blocked(code, subcode, facts) or _waiting(answer, code, facts)
+    waits = _waiting(answer, code, facts)
     passes = dig(error, "is_transient") is True  # quotas may be marked so, too
     if waits is None and (passes or (is_unclear(answer.status) and code not in CLEAR)):
         return Unavailable(**facts)

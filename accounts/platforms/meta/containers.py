@@ -22,8 +22,18 @@ from accounts.platforms.errors import (
     Unknown,
 )
 from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, is_unclear, pages, recent, time_at
-from accounts.platforms.meta.failures import MakeAgain, NotReady, count, counted, to_be_made_anew
+from accounts.platforms.meta.failures import (
+    MAYBE_BLOCKED,
+    MakeAgain,
+    NotReady,
+    count,
+    counted,
+    maybe_blocked,
+    require_unblocked,
+    to_be_made_anew,
+)
 from accounts.platforms.meta.longlived import LongLivedTokens
+from accounts.platforms.meta.visibility import NOT_VISIBLE, of_the_account
 from accounts.platforms.shapes import CLOCKS_DIFFER, Account, Handles, Media, Operation, Published
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
@@ -41,6 +51,8 @@ IN_VAIN = timedelta(minutes=10)
 LISTED_SOON = 10.0
 LISTED_AFTER = timedelta(minutes=2)
 """Time after which a new post is surely in its list."""
+CAROUSEL, TEXT = "CAROUSEL_ALBUM", "TEXT_POST"
+"""The types of listed posts with several files, and without any; one file is listed as IMAGE or VIDEO."""
 LISTED_AT_ONCE = 50
 QUOTA_WAIT = 3600.0
 """A quota counts a moving day: a part of it may be free again at any time."""
@@ -51,7 +63,7 @@ WAITS = ((timedelta(seconds=30), 5.0), (timedelta(minutes=3), 15.0))
 """Seconds between two looks at a container, by its age: at first short as in other connectors, for images."""
 LONGEST_WAIT = 60.0
 """The interval that the networks' documentation asks for."""
-NO_SUCH_THING = frozenset({"100/33", "24", "24/2207006"})
+NO_SUCH_THING = frozenset({NOT_VISIBLE, "24", "24/2207006"})
 
 
 class State(StrEnum):
@@ -70,6 +82,7 @@ class ContainerConnector(LongLivedTokens):
     """A network that publishes containers; the attributes are the differences between the two."""
 
     recovery = Recovery.HANDLE
+    handles_are_proof = True
     pulls_media = ("image", "video")
 
     containers_edge: ClassVar[str]
@@ -78,8 +91,12 @@ class ContainerConnector(LongLivedTokens):
     reason_field: ClassVar[str]
     text_field: ClassVar[str]
     """The field of a listed post with its text."""
+    replies_have_a_quota: ClassVar[bool] = False
+    """Whether replies have a quota of their own, so that neither holds up the others."""
     doubtful: ClassVar[frozenset[str]] = frozenset({"368", "2207051"})
     """Codes or subcodes of refusals of the visible call after which the post may still be out, such as blocks."""
+    disguised: ClassVar[str] = ""
+    """The code of a server's error that may be a block in disguise: the visible call is repeated once only."""
 
     def base(self, account: Account) -> str:
         """Return the base address of all paths of an account."""
@@ -119,6 +136,7 @@ class ContainerConnector(LongLivedTokens):
         operation = self._made(operation, save, {POST: step})
         if self._require_finished(session, operation, save, [POST]) == State.PUBLISHED:
             return _noted(operation, save, {OUT: True})
+        require_unblocked(operation, self.name)
         self._require_quota(session, operation)
         now = operation.now.isoformat()
         return _noted(operation, save, {READY_SINCE: operation.handles.get(READY_SINCE, now), READY_AT: now})
@@ -146,7 +164,8 @@ class ContainerConnector(LongLivedTokens):
         url = f"{self.base(account)}/{account.remote_id}/{self.containers_edge}"
         written = {key: value for key, value in fields().items() if value}
         try:
-            answer = self.call(session, "POST", url, **self.form(account, written), timeout=60)
+            with of_the_account():
+                answer = self.call(session, "POST", url, **self.form(account, written), timeout=60)
         except NotReady as failure:
             raise self._not_known(operation, save, failure) from failure
         except MakeAgain as failure:
@@ -233,7 +252,7 @@ class ContainerConnector(LongLivedTokens):
                 most=most,
                 network=self.name,
             )
-            raise RateLimited(message, retry_after=QUOTA_WAIT)
+            raise RateLimited(message, retry_after=QUOTA_WAIT, is_of_a_kind=self.replies_have_a_quota)
 
     def commit(self, session: Session, operation: Operation) -> Published:
         if OUT in operation.handles:
@@ -242,9 +261,14 @@ class ContainerConnector(LongLivedTokens):
         url = f"{self.base(account)}/{account.remote_id}/{self.publish_edge}"
         request = self.form(account, {"creation_id": uploaded(operation.handles, POST)})
         try:
-            remote_id = self.call_visible(session, "POST", url, id_at=("id",), **request)
+            with of_the_account():
+                remote_id = self.call_visible(session, "POST", url, id_at=("id",), **request)
         except MakeAgain as failure:
             return self._out_after_all(session, operation, to_be_made_anew(operation, failure))
+        except Unknown as error:
+            if not self.disguised or error.network_code != self.disguised:
+                raise
+            return self._out_after_all(session, operation, maybe_blocked(operation, error))
         except (NotReady, Rejected) as refusal:
             if not isinstance(refusal, NotReady) and not self._is_doubtful(refusal):
                 raise
@@ -308,7 +332,7 @@ class ContainerConnector(LongLivedTokens):
         found = self._find(session, operation)
         if found:
             return found
-        if operation.now < operation.begun_again(READY_AT) + LISTED_AFTER:
+        if not _is_listed(operation):
             raise self._forgotten()
         raise NotListed
 
@@ -318,6 +342,10 @@ class ContainerConnector(LongLivedTokens):
         )
 
     def _find(self, session: Session, operation: Operation) -> list[Published]:
+        """Return the listed posts that can be this one; without a text only once it would surely be among them, since
+        any other post of its type looks the same."""
+        if not comparable(self.written(operation)) and not _is_listed(operation):
+            return []
         since = _since(operation).replace(microsecond=0)
         path, asked = self.listing(operation, since=since)
         read = partial(self.read, session, operation.account, path, **asked, limit=LISTED_AT_ONCE)
@@ -330,10 +358,11 @@ class ContainerConnector(LongLivedTokens):
 
     def _is_it(self, post: Any, operation: Operation) -> bool:
         is_alike = comparable(dig_text(post, self.text_field)) == comparable(self.written(operation))
-        return is_alike and self.is_ours(post, operation)
+        has_our_files = dig_text(post, "media_type") in ("", _listed_type(operation))
+        return is_alike and has_our_files and self.is_ours(post, operation)
 
     def is_ours(self, post: Any, operation: Operation) -> bool:
-        """Whether a listed post of this time and text can be this operation's."""
+        """Whether a listed post of this time, text and type can be this operation's."""
         return True
 
     def written(self, operation: Operation) -> str:
@@ -372,15 +401,31 @@ def limit_of(answer: Any, usage: str, config: str) -> tuple[int | None, int | No
 def _is_ready(operation: Operation) -> bool:
     """Whether the container was found ready just now, and nothing was sent since."""
     ready_at = operation.handles.get(READY_AT)
-    if not ready_at or operation.armed_at:
+    if not ready_at or operation.armed_at or MAYBE_BLOCKED in operation.handles:
         return False
     return datetime.fromisoformat(ready_at) > operation.now - STAYS_READY
 
 
+def _is_listed(operation: Operation) -> bool:
+    """Whether the list would surely show the post by now, if it is out."""
+    return operation.now >= operation.begun_again(READY_AT) + LISTED_AFTER
+
+
+def _listed_type(operation: Operation) -> str:
+    """Return the type under which the post is listed."""
+    files = _files(operation)
+    return CAROUSEL if len(files) > 1 else files[0].type.upper() if files else TEXT
+
+
+def _files(operation: Operation) -> Sequence[Media]:
+    """Return the post's files; a reply has none."""
+    return () if operation.reply else operation.content.media
+
+
 def _carousel(operation: Operation) -> Sequence[Media]:
-    """Return the files that each have a container of their own: those of a carousel, but none for a reply."""
-    media = () if operation.reply else operation.content.media
-    return media if len(media) > 1 else ()
+    """Return the files that each have a container of their own: those of a carousel."""
+    files = _files(operation)
+    return files if len(files) > 1 else ()
 
 
 def _is_usable(operation: Operation) -> bool:

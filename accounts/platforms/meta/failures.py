@@ -1,11 +1,12 @@
 """Failed containers: another container is made for the post, as long as that may help."""
 
 from accounts.platforms.base import Save
-from accounts.platforms.errors import PlatformError, ProcessingFailed, Unavailable
+from accounts.platforms.errors import PlatformError, ProcessingFailed, Rejected, Unavailable, WhoActs
 from accounts.platforms.shapes import Handles, Operation
+from ouipost.phrases import Phrase
 
-FAILURES = "failures"
-MOST_FAILURES = 3
+FAILURES, MAYBE_BLOCKED, CODE = "failures", "maybe_blocked", "network_code"
+MOST_FAILURES, MOST_DISGUISED = 3, 2
 
 
 class NotReady(Unavailable):
@@ -32,6 +33,20 @@ def to_be_made_anew(operation: Operation, failure: MakeAgain) -> PlatformError:
         return failure
     failure.handles = _kept(operation)
     return failure if failure.handles else _given_up(failure)
+
+
+def maybe_blocked(operation: Operation, error: PlatformError) -> Unavailable:
+    """Return the failure of a visible call that had no effect, and may be a block in disguise, with its count."""
+    count = int(operation.handles.get(MAYBE_BLOCKED, 0)) + 1
+    return Unavailable(handles={**operation.handles, MAYBE_BLOCKED: count, CODE: error.network_code}, **error.facts)
+
+
+def require_unblocked(operation: Operation, network: str) -> None:
+    """Raise Rejected if the visible call failed as often as an error that may be a block in disguise is believed."""
+    if int(operation.handles.get(MAYBE_BLOCKED, 0)) < MOST_DISGUISED:
+        return
+    message = Phrase("{network} failed twice to publish it, and may take it for spam.", network=network)
+    raise Rejected(message, who_acts=WhoActs.ACCOUNT_OWNER, network_code=operation.handles[CODE])
 
 
 def _given_up(failure: MakeAgain) -> ProcessingFailed:

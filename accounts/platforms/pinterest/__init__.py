@@ -52,9 +52,12 @@ class Pinterest(OAuth2Connector):
     name = "Pinterest"
     account_types = ("pinner", "business")
     post_hosts = ("pinterest.com", "pin.it", *(f"pinterest.{country}" for country in COUNTRIES))
+    post_address = r"[^/]+/pin/(\d+)"
     scopes = ("boards:read", "boards:write", "pins:read", "pins:write", "user_accounts:read")
     pace = Allowance(most=100, seconds=60)
-    """`org_write` with Standard access, by user and app; with Trial access it is 300 a day for all users together."""
+    """`org_write` with Standard access, by user and app."""
+    paces = {validation.TRIAL: Allowance(most=300, seconds=86_400)}
+    """With Trial access it is for all users together."""
     read_budget = Allowance(most=100, seconds=60)
     """`org_analytics` allows 60 a minute, by user and app: every other request for a Pin's numbers."""
     limits = validation.LIMITS
@@ -62,7 +65,7 @@ class Pinterest(OAuth2Connector):
     supports_carousel = True
     max_video_duration = 900
     default_version = "v5"
-    products = (OLDER,)
+    products = (OLDER, validation.TRIAL)
     recovery = Recovery.LOOK
     listing_lag = 10
     link_beside_text = link_beside_files = True
@@ -94,7 +97,7 @@ class Pinterest(OAuth2Connector):
         return validation.limits_for(content, self.limits)
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
-        return validation.beside_the_limits(content, account)
+        return validation.beside_the_limits(content, account, product=self.app.product)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         if operation.content.video is None:

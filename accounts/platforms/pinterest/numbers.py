@@ -24,7 +24,7 @@ OWN = (*IMAGE_OWN, *VIDEO_OWN)
 IMAGE_METRICS = ("IMPRESSION", "OUTBOUND_CLICK", *IMAGE_OWN.values())
 VIDEO_METRICS = (*IMAGE_METRICS, *VIDEO_OWN.values())
 ACCOUNT_METRICS = ("IMPRESSION", "ENGAGEMENT", "OUTBOUND_CLICK")
-ENGAGEMENT = ("SAVE", "TOTAL_COMMENTS", "TOTAL_REACTIONS")
+ENGAGEMENT = ("saves", "comments", "reactions")
 LIFETIME = {
     "impression": "IMPRESSION",
     "clickthrough": "OUTBOUND_CLICK",
@@ -71,12 +71,11 @@ def _first_day(pin: Any, today: date) -> date:
 
 
 def _post_numbers(sums: Mapping[str, int]) -> PostNumbers:
-    counts = [sums[name] for name in ENGAGEMENT if name in sums]
-    return PostNumbers(
+    return PostNumbers.in_parts(
+        ENGAGEMENT,
+        own={name: sums.get(metric) for name, metric in (IMAGE_OWN | VIDEO_OWN).items()},
         impressions=sums.get("IMPRESSION"),
-        engagement=sum(counts) if counts else None,
         clicks=sums.get("OUTBOUND_CLICK"),
-        own={name: sums[metric] for name, metric in (IMAGE_OWN | VIDEO_OWN).items() if metric in sums},
     )
 
 

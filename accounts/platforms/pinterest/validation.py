@@ -11,6 +11,8 @@ from accounts.platforms.pinterest.pins import BOARDS, COVER
 from accounts.platforms.shapes import Content, Media
 from ouipost.phrases import Phrase
 
+TRIAL = "trial"
+"""The operator's `product` of an app that has only Trial access."""
 LONGEST_LINK = 2048
 SHOWN_DESCRIPTION = 500
 """The API takes 800 characters; Pinterest's help names 500."""
@@ -18,8 +20,8 @@ MAX_IMAGE_BYTES, MAX_IMAGES_BYTES = 5_000_000, 10_000_000
 """Limits of one image and of all together. Pinterest takes 20 MB, but images are sent, a third larger, in the one
 visible call, which has half a minute."""
 MAX_CAROUSEL_SIDE = 1500
-"""Longest side of images that are too heavy together: as a JPEG, any square of this side fits into a fifth of
-MAX_IMAGES_BYTES, so that no image has to be made smaller than the others."""
+"""Longest side of images that are too heavy together, or of several sizes: as a JPEG, any square of this side fits into
+a fifth of MAX_IMAGES_BYTES, so that no image has to be made smaller than the others."""
 NOT_IN_A_LINK = re.compile(r"[\s\x00-\x1f\x7f]")
 LIMITS = Limits(
     max_characters=800,
@@ -48,16 +50,30 @@ LIMITS = Limits(
 
 
 def limits_for(content: Content, limits: Limits) -> Limits:
-    """Return the limits of these images, which share the bytes of one call."""
+    """Return the limits of these images, which share the bytes of one call and must all have the size of the first."""
     count = max(1, len(content.media))
     share = min(limits.max_image_bytes or MAX_IMAGE_BYTES, MAX_IMAGES_BYTES // count)
-    is_too_heavy = count > 1 and any(each.size > share for each in content.media)
-    side = MAX_CAROUSEL_SIDE if is_too_heavy else limits.max_image_side_pixels
-    return replace(limits, max_image_bytes=share, max_image_side_pixels=side)
+    limits = replace(limits, max_image_bytes=share)
+    sizes = [(each.width, each.height) for each in content.media if each.type == "image" and each.ratio]
+    if len(set(sizes)) > 1:
+        scale = min(1, MAX_CAROUSEL_SIDE / max(sizes[0]))
+        width, height = (max(1, round(side * scale)) for side in sizes[0])
+        return replace(limits, image_width_pixels=width, image_height_pixels=height)
+    if count > 1 and any(each.size > share for each in content.media):
+        return replace(limits, max_image_side_pixels=MAX_CAROUSEL_SIDE)
+    return limits
 
 
-def beside_the_limits(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
-    """Yield issues beyond the limits: content that Pinterest refuses, or shows differently."""
+def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: str) -> Iterator[Issue]:
+    """Yield issues beyond the limits: an app on trial, and content that Pinterest refuses, or shows differently."""
+    if product == TRIAL:
+        yield Issue(
+            rule="app_on_trial",
+            field="platforms",
+            message=Phrase("This installation's app has Trial access at Pinterest: only who made a Pin sees it."),
+            severity="warning",
+            fix=Phrase("Ask the operator to apply for Standard access."),
+        )
     yield from _board(content, account)
     yield from _ids(content)
     yield from _link(content)
@@ -148,27 +164,9 @@ def _cover(content: Content) -> Iterator[Issue]:
 
 
 def _carousel(images: list[Media]) -> Iterator[Issue]:
-    if len(images) < 2:
-        return
-    first = images[0]
     for position, each in enumerate(images):
-        if each.width and first.width and (each.width, each.height) != (first.width, first.height):
-            yield _other_size(each, position, first)
         if position and each.alt_text:
             yield _no_alt_text(position)
-
-
-def _other_size(image: Media, position: int, first: Media) -> Issue:
-    size = f"{first.width}x{first.height}"
-    return Issue(
-        rule="carousel_sizes_differ",
-        field=f"media.{position}",
-        message=Phrase("Pinterest may refuse a carousel of images of several sizes; this one differs from the first."),
-        limit=size,
-        actual=f"{image.width}x{image.height}",
-        severity="warning",
-        fix=Phrase("Cut it to {size}, or post it alone.", size=size),
-    )
 
 
 def _no_alt_text(position: int) -> Issue:

@@ -31,7 +31,6 @@ HOST = "https://graph.threads.net"
 PROFILE_FIELDS = "id,username,name,threads_profile_picture_url"
 LISTED_FIELDS = "id,text,timestamp,permalink,media_type"
 REPLY_FIELDS = f"{LISTED_FIELDS},replied_to"
-REPOST = "REPOST_FACADE"
 QUOTA_FIELDS = "quota_usage,config"
 REPLY_QUOTA_FIELDS = "reply_quota_usage,reply_config"
 
@@ -49,6 +48,8 @@ class Threads(ContainerConnector):
         "threads_read_replies",
         "threads_manage_insights",
     )
+    scopes_to_post = ("threads_content_publish",)
+    scopes_to_reply = ("threads_manage_replies",)
     limits = validation.LIMITS
     metrics = ("impressions", "engagement", "likes", "replies", "reposts", "quotes", "shares")
     pace = Allowance(most=250, seconds=86_400)
@@ -67,6 +68,7 @@ class Threads(ContainerConnector):
     status_field = "status"
     reason_field = "error_message"
     text_field = "text"
+    replies_have_a_quota = True
 
     def base(self, account: Account) -> str:
         return f"{HOST}/{self.version}"
@@ -76,10 +78,16 @@ class Threads(ContainerConnector):
         me = self.read(session, account, "me", fields=PROFILE_FIELDS)
         if not dig_text(me, "id"):
             raise Unknown(Phrase("Threads did not say whose token this is."))
-        granted = self.read(session, account, "debug_token", input_token=tokens.access_token)
-        scopes = tuple(str(scope) for scope in dig_list(granted, "data", "scopes"))
-        tokens = replace(tokens, scopes=scopes)  # only this call gives a token's scopes
+        tokens = replace(tokens, scopes=self._granted(session, account))
         return [Candidate(remote_id=dig_text(me, "id"), type="profile", profile=_profile(me), tokens=tokens)]
+
+    def _granted(self, session: Session, account: Account) -> tuple[str, ...]:
+        """Return the token's scopes, which only this call gives; an error in reading them must not end the sign-in."""
+        try:
+            token = self.read(session, account, "debug_token", input_token=account.access_token)
+        except PlatformError:
+            return ()
+        return tuple(str(scope) for scope in dig_list(token, "data", "scopes"))
 
     def profile(self, session: Session, account: Account) -> Profile:
         me = self.read(session, account, "me", fields=PROFILE_FIELDS)
@@ -106,8 +114,7 @@ class Threads(ContainerConnector):
     def is_ours(self, post: Any, operation: Operation) -> bool:
         """Whether a listed entry may be this one; a reply in the list of all replies may lack its parent's id."""
         answered = dig_text(post, "replied_to", "id")
-        is_elsewhere = operation.reply and answered not in ("", operation.parent.remote_id)
-        return dig_text(post, "media_type") != REPOST and not is_elsewhere
+        return not operation.reply or answered in ("", operation.parent.remote_id)
 
     def quota(self, session: Session, operation: Operation) -> tuple[int | None, int | None]:
         path = f"{operation.account.remote_id}/threads_publishing_limit"

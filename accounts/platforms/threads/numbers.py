@@ -8,6 +8,7 @@ from typing import Any
 from accounts.platforms.errors import PlatformError, Rejected
 from accounts.platforms.meta.containers import is_gone
 from accounts.platforms.meta.numbers import Read, demographics, insights, last_whole_day
+from accounts.platforms.meta.visibility import of_the_account
 from accounts.platforms.shapes import AccountNumbers, PostNumbers
 
 OWN_NAMES = ("likes", "replies", "reposts", "quotes", "shares")
@@ -21,24 +22,24 @@ def of_post(get: Read, media_id: str) -> PostNumbers | None:
     try:
         values = insights(partial(get, f"{media_id}/insights"), ("views", *OWN_NAMES))
     except PlatformError as error:
-        if is_gone(error):
-            return None
-        raise
-    return PostNumbers(
-        impressions=values.get("views"),
-        engagement=_sum(values, OWN_NAMES),
-        own={name: values[name] for name in OWN_NAMES if name in values},
-    )
+        if not is_gone(error):
+            raise
+        with of_the_account():
+            get("me", fields="id")
+        return None
+    own = {name: values.get(name) for name in OWN_NAMES}
+    return PostNumbers.in_parts(OWN_NAMES, own=own, impressions=values.get("views"))
 
 
 def of_account(get: Read, user_id: str, *, now: datetime) -> AccountNumbers:
     """Return the numbers of a profile, with daily counts of the last whole day."""
     ask = partial(get, f"{user_id}/threads_insights")
     values = _given(partial(ask, **last_whole_day(now)), USER_NAMES)
+    known = [values[name] for name in INTERACTIONS if name in values]
     return AccountNumbers(
         followers=followers(get, user_id),
         impressions=values.get("views"),
-        engagement=_sum(values, INTERACTIONS),
+        engagement=sum(known) if known else None,
         clicks=values.get("clicks"),
         demographics=demographics(ask),
     )
@@ -54,8 +55,3 @@ def _given(read: Any, names: tuple[str, ...]) -> Mapping[str, int]:
         return insights(read, names)
     except Rejected:
         return {}
-
-
-def _sum(values: Mapping[str, int], names: tuple[str, ...]) -> int | None:
-    known = [values[name] for name in names if name in values]
-    return sum(known) if known else None

@@ -31,7 +31,7 @@ from accounts.platforms.tiktok import validation
 from accounts.platforms.tiktok.api import TikTokApi
 from accounts.platforms.tiktok.listing import photos_like
 from accounts.platforms.tiktok.media import Plan
-from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES, UNAUDITED
+from accounts.platforms.tiktok.validation import CREATOR, LIST, PUBLISH, SCOPES, UNAUDITED
 from accounts.platforms.uploads import SENT, part_of, upload_missing
 from ouipost.phrases import Phrase, joined
 
@@ -44,7 +44,9 @@ class TikTok(TikTokApi):
     account_types = ("profile",)
     username_prefix = "@"
     post_hosts = ("tiktok.com",)
-    scopes = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list", "video.publish")
+    post_address = r"[^/]+/@[^/]*/(?:video|photo)/(\d+)"
+    scopes = ("user.info.basic", "user.info.profile", "user.info.stats", LIST, PUBLISH)
+    scopes_to_post = (PUBLISH,)
     pace = Allowance(most=15, seconds=86_400)
     """About 15 for each creator in 24 hours, for all apps together; the exact number is not documented."""
     limits = validation.LIMITS
@@ -76,7 +78,7 @@ class TikTok(TikTokApi):
         return [Candidate(remote_id=remote_id, type="profile", profile=profile, tokens=tokens, metadata=metadata)]
 
     def profile(self, session: Session, account: Account) -> Profile:
-        scopes = _granted(account) or self.scopes
+        scopes = _granted(account)
         user = self.user(session, account.access_token, scopes)
         return _profile(user, self._settings(session, account.access_token, scopes))
 
@@ -242,15 +244,15 @@ class TikTok(TikTokApi):
             return ""
 
     def _numbers(self, session: Session, account: Account, ids: list[str]) -> dict[str, PostNumbers]:
-        if not ids:
-            return {}
+        if not ids or LIST not in _granted(account):
+            return dict.fromkeys(ids, PostNumbers())
         params = {"fields": ",".join(["id", "share_url", "view_count", *tiktok_numbers.COUNTS.values()])}
         body = {"filters": {"video_ids": ids}}
         answer = self.ask(session, account.access_token, "video/query", params=params, json=body)
         return {dig_text(each, "id"): tiktok_numbers.of_post(each) for each in dig_list(answer, "videos")}
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
-        user = self.user(session, account.access_token, _granted(account) or self.scopes)
+        user = self.user(session, account.access_token, _granted(account))
         return AccountNumbers(
             followers=dig_count(user, "follower_count"),
             following=dig_count(user, "following_count"),
@@ -263,7 +265,7 @@ class TikTok(TikTokApi):
 
 
 def _granted(account: Account) -> tuple[str, ...]:
-    return tuple(dig_list(account.metadata, SCOPES))
+    return tuple(dig_list(account.metadata, SCOPES)) or TikTok.scopes
 
 
 def _profile(user: Mapping[str, Any], creator: Mapping[str, Any]) -> Profile:

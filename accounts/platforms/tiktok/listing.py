@@ -16,6 +16,8 @@ FIELDS = "id,create_time,video_description,title,share_url"
 AT_ONCE = 20
 LISTED_UNITS = 140
 """The list shows the first 150 units of a text, counted in an undocumented way."""
+OF_THE_CUT = 10
+"""Characters at the end of a text of that length that may not be ours: half an emoji, or an ellipsis."""
 
 
 def photos_like(api: TikTokApi, session: Session, operation: Operation) -> list[str]:
@@ -55,7 +57,7 @@ def _is_it(video: Any, content: Content) -> bool:
     """Return whether an entry of the list may be this post, which has the same text as far as it is shown."""
     shown = dig_text(video, "video_description") or dig_text(video, "title")
     ours, theirs = _flat(content.text or content.title), _flat(shown)
-    is_cut = length(shown, "utf16_units") >= LISTED_UNITS and ours.startswith(theirs)
+    is_cut = length(shown, "utf16_units") >= LISTED_UNITS and ours.startswith(theirs[:-OF_THE_CUT])
     return ours == theirs or is_cut
 
 

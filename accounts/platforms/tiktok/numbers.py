@@ -10,12 +10,10 @@ COUNTS = {"likes": "like_count", "comments": "comment_count", "shares": "share_c
 
 def of_post(video: Any) -> PostNumbers:
     """Return the numbers and the address of a post from TikTok's list; it gives neither reach nor clicks."""
-    own = {name: dig_count(video, field) for name, field in COUNTS.items()}
-    counted = {name: count for name, count in own.items() if count is not None}
     url = dig_text(video, "share_url")
-    return PostNumbers(
+    return PostNumbers.in_parts(
+        COUNTS,
+        own={name: dig_count(video, field) for name, field in COUNTS.items()},
         impressions=dig_count(video, "view_count"),
-        engagement=sum(counted.values()) if counted else None,
-        own=counted,
         published=Published(remote_id=dig_text(video, "id"), url=url) if url else None,
     )

@@ -14,11 +14,9 @@ PRIVACY_LEVELS = (PUBLIC, "FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", SELF_O
 INTERACTIONS = ("comment", "duet", "stitch")
 CREATOR, SCOPES = "creator_info", "scopes"
 """Keys of an account's metadata: the creator's settings as last read, and the granted scopes."""
-PUBLISH = "video.publish"
+LIST, PUBLISH = "video.list", "video.publish"
 UNAUDITED = "unaudited"
 """The operator's `product` of an app that TikTok has not audited."""
-MAX_DESCRIPTION = 4000
-"""Limit of the text of photos, which have a title as well."""
 
 OPTIONS = (
     Option(name="privacy_level", choices=PRIVACY_LEVELS, required=True),
@@ -33,6 +31,7 @@ OPTIONS = (
 LIMITS = Limits(
     max_characters=2200,
     characters_counted_as="utf16_units",
+    max_photo_post_characters=4000,
     max_title_characters=90,
     media_required=True,
     image_mime_types=("image/jpeg", "image/webp"),
@@ -65,12 +64,12 @@ def of_unaudited(limits: Limits) -> Limits:
 def limits_for(content: Content, limits: Limits) -> Limits:
     """Return the limits of photos, whose text may be longer, or of a video, which has no title apart from its text."""
     if content.media and not content.video:
-        return replace(limits, max_characters=MAX_DESCRIPTION)
+        return replace(limits, max_characters=limits.max_photo_post_characters or limits.max_characters)
     return replace(limits, max_title_characters=None)
 
 
 def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: str) -> Iterator[Issue]:
-    """Yield issues of an unaudited app, missing permission, options that do not fit, and the creator's settings."""
+    """Yield issues of an unaudited app, options that do not fit, and the creator's settings."""
     if product == UNAUDITED:
         yield Issue(
             rule="app_not_audited",
@@ -82,21 +81,8 @@ def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: 
             severity="warning",
             fix=Phrase("Make the account private until the post is out."),
         )
-    yield from _permission(account)
     yield from _options(content)
     yield from of_creator(content, account.get(CREATOR) or {})
-
-
-def _permission(account: Mapping[str, Any]) -> Iterator[Issue]:
-    if SCOPES in account and PUBLISH not in dig_list(account, SCOPES):
-        yield Issue(
-            rule="permission_missing",
-            field="platforms",
-            message=Phrase("The account's owner did not allow this app to post to TikTok."),
-            limit=PUBLISH,
-            actual=dig_list(account, SCOPES),
-            fix=Phrase("Connect the account again and allow posting."),
-        )
 
 
 def _options(content: Content) -> Iterator[Issue]:

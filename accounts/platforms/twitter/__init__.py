@@ -30,7 +30,6 @@ from accounts.platforms.uploads import uploaded
 from ouipost.phrases import Phrase
 
 PROFILE_FIELDS = "id,name,username,profile_image_url,public_metrics,verified,verified_type,subscription_type"
-PREMIUM = "premium"
 KEPT_IN_METADATA = ("subscription_type", "verified_type")
 
 
@@ -40,11 +39,12 @@ class Twitter(OAuth2Connector):
     account_types = ("profile",)
     username_prefix = "@"
     post_hosts = ("x.com", "twitter.com")
+    post_address = r"[^/]+/(?:\w+|i/web)/status/(\d+)"
     scopes = ("tweet.read", "tweet.write", "users.read", "media.write", "offline.access")
     pace = Allowance(most=100, seconds=900)
     """`POST /2/tweets`: 100 per user in 15 minutes, https://docs.x.com/x-api/fundamentals/rate-limits."""
     limits = validation.LIMITS
-    raised = {PREMIUM: validation.PREMIUM_LIMITS}
+    raised = validation.RAISED
     metrics = (
         "impressions",
         "engagement",
@@ -91,7 +91,7 @@ class Twitter(OAuth2Connector):
                 self.send_form(session, self.revoke_endpoint, fields, refusal=Rejected)
 
     def limits_of(self, post_type: str, account: Mapping[str, Any] | None = None) -> Limits:
-        return self.raised[PREMIUM] if validation.pays(account or {}) else self.limits
+        return self.raised.get(validation.paid(account or {}), self.limits)
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
         return validation.beside_the_limits(content)
@@ -102,14 +102,14 @@ class Twitter(OAuth2Connector):
         return twitter_media.prepare(self, session, operation, save)
 
     def commit(self, session: Session, operation: Operation) -> Published:
-        account = operation.account
+        account, reply = operation.account, operation.reply
         post_id = self.call_visible(
             session,
             "POST",
             self.url("tweets"),
             id_at=("data", "id"),
             headers=bearer(account.access_token),
-            json=_reply(operation) if operation.reply else _post(operation),
+            json=_reply(operation, is_comment=reply.is_comment) if reply else _post(operation),
         )
         return _published(account, post_id)
 
@@ -136,8 +136,7 @@ class Twitter(OAuth2Connector):
 
 def _post(operation: Operation) -> dict[str, Any]:
     content = operation.content
-    chosen = ("reply_settings", *validation.DISCLOSURES)
-    post: dict[str, Any] = {name: content.options[name] for name in chosen if content.options.get(name)}
+    post = _chosen(content, "reply_settings", *validation.DISCLOSURES)
     if content.text:
         post["text"] = content.text
     if content.media:
@@ -145,8 +144,14 @@ def _post(operation: Operation) -> dict[str, Any]:
     return post
 
 
-def _reply(operation: Operation) -> dict[str, Any]:
-    return {"text": operation.text, "reply": {"in_reply_to_tweet_id": operation.parent.remote_id}}
+def _reply(operation: Operation, *, is_comment: bool) -> dict[str, Any]:
+    """Return a reply; the parts of a thread are disclosed as its first post is, a comment is not."""
+    disclosed = {} if is_comment else _chosen(operation.content, *validation.DISCLOSURES)
+    return {"text": operation.text, "reply": {"in_reply_to_tweet_id": operation.parent.remote_id}, **disclosed}
+
+
+def _chosen(content: Content, *names: str) -> dict[str, Any]:
+    return {name: content.options[name] for name in names if content.options.get(name)}
 
 
 def _published(account: Account, post_id: str) -> Published:

@@ -86,14 +86,14 @@ def _not_gone(answer: Any, ids: Sequence[str]) -> list[str]:
 
 def _numbers(post: Any, views: Mapping[str, int | None]) -> PostNumbers:
     public, private = dig(post, "public_metrics"), dig(post, "non_public_metrics")
-    own = {name: count for name, theirs in OWN.items() if (count := _first(public, theirs)) is not None}
     seen = [views.get(key) for key in map(str, dig_list(post, "attachments", "media_keys"))]
     watched = [count for count in seen if count is not None]
-    return PostNumbers(
+    own = {name: _first(public, theirs) for name, theirs in OWN.items()}
+    return PostNumbers.in_parts(
+        OWN,
+        own=own | {"video_views": sum(watched) if watched else None},
         impressions=dig_count(public, "impression_count"),
-        engagement=sum(own.values()) if own else None,
         clicks=dig_count(private, "url_link_clicks"),
-        own=own | ({"video_views": sum(watched)} if watched else {}),
     )
 
 

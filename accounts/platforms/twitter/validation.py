@@ -10,8 +10,9 @@ from accounts.platforms.text import comparable, find_cashtags, find_names
 from accounts.platforms.twitter.media import CHUNK, MOST_CHUNKS, is_chunked
 from ouipost.phrases import Phrase
 
-PAYING = {"Premium", "PremiumPlus"}
-"""The subscriptions with long posts and long videos; it is not known whether Basic has them."""
+BASIC, PREMIUM = "basic", "premium"
+PAID = {"Basic": BASIC, "Premium": PREMIUM, "PremiumPlus": PREMIUM}
+"""The words for the limits of each paid subscription."""
 CHARACTERS, PREMIUM_CHARACTERS = 280, 25_000
 """The second is not in X's documentation; a connector in production stops at 4,000."""
 MOST_GIF_BYTES = 15_000_000
@@ -59,6 +60,13 @@ PREMIUM_LIMITS = replace(
     max_video_duration_seconds=7500,
     options=_options(PREMIUM_CHARACTERS),
 )
+RAISED = {BASIC: LIMITS, PREMIUM: PREMIUM_LIMITS}
+"""Long posts and long videos come with Premium; it is not known whether Basic has them, too."""
+
+
+def paid(account: Mapping[str, Any]) -> str:
+    """Return the word for the limits of the account's subscription; empty if it pays for none."""
+    return PAID.get(account.get("subscription_type", ""), "")
 
 
 def beside_the_limits(content: Content) -> Iterator[Issue]:
@@ -68,11 +76,6 @@ def beside_the_limits(content: Content) -> Iterator[Issue]:
     yield from _repeated(content)
     for position, media in enumerate(content.media):
         yield from _file(f"media.{position}", media)
-
-
-def pays(account: Mapping[str, Any]) -> bool:
-    """Whether this account's subscription allows longer posts."""
-    return account.get("subscription_type") in PAYING
 
 
 def _texts(content: Content) -> list[tuple[str, str]]:

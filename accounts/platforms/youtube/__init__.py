@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Recovery, Save, Session
-from accounts.platforms.errors import PlatformError, Rejected, StillWorking, Unavailable, Unknown
+from accounts.platforms.errors import PlatformError, RateLimited, Rejected, StillWorking, Unavailable, Unknown
 from accounts.platforms.http import Answer, bearer, decoded, dig, dig_list, dig_text, listed
 from accounts.platforms.limits import Allowance, Issue, Limits
 from accounts.platforms.oauth2 import OAuth2Connector
@@ -45,12 +45,15 @@ class YouTube(OAuth2Connector):
     account_types = ("channel",)
     username_prefix = "@"
     post_hosts = ("youtube.com", "youtu.be")
+    post_address = r"(?:youtu\.be/|[^/]+/shorts/|[^/]+/watch\?(?:.*&)?v=)([\w-]+)"
     scopes = (
         f"{SCOPES}youtube.upload",
         f"{SCOPES}youtube.readonly",
         f"{SCOPES}youtube.force-ssl",
         f"{SCOPES}yt-analytics.readonly",
     )
+    scopes_to_post = (f"{SCOPES}youtube.upload", f"{SCOPES}youtube.force-ssl")
+    scopes_to_reply = (f"{SCOPES}youtube.force-ssl",)
     pace = Allowance(most=100, seconds=86_400)
     """A project's uploads in a day: https://developers.google.com/youtube/v3/determine_quota_cost."""
     limits = validation.LIMITS
@@ -161,9 +164,17 @@ class YouTube(OAuth2Connector):
         return [_published(each) for each in found]
 
     def _processed(self, session: Session, operation: Operation) -> Published:
-        """Return a video that YouTube has processed; raises StillWorking before, ProcessingFailed if it gave up."""
+        """Return a video that YouTube has processed; raises StillWorking before, ProcessingFailed if it gave up.
+
+        If the quota for asking is spent for hours, a video whose counters are shown counts as processed.
+        """
         token, parts, video_id = operation.account.access_token, "status,processingDetails", operation.handles[VIDEO]
-        videos = listed(self.get(session, token, "videos", part=parts, id=video_id), "items")
+        try:
+            videos = listed(self.get(session, token, "videos", part=parts, id=video_id), "items")
+        except RateLimited as error:
+            if (error.retry_after or 0) > LATEST and self._has_counters(session, token, video_id):
+                return _published(video_id)
+            raise _working(operation) from error
         video = videos[0] if videos else None
         status = dig_text(video, "status", "uploadStatus")
         if status == "processed":
@@ -176,6 +187,14 @@ class YouTube(OAuth2Connector):
         if dig_text(video, "processingDetails", "processingStatus") in {"failed", "terminated"}:
             raise youtube_errors.given_up(dig_text(video, "processingDetails", "processingFailureReason"))
         raise _working(operation)
+
+    def _has_counters(self, session: Session, token: str, video_id: str) -> bool:
+        """Return whether YouTube shows counters of the video, by a call whose quota publishing does not need."""
+        try:
+            counters = self.get(session, token, "videos:batchGetStats", **_counters_of([video_id]))
+        except RateLimited:
+            return False
+        return video_id in _by_id(dig_list(counters, "items"))
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.platforms.base import Connector, Session
-from accounts.platforms.errors import PlatformError, Rejected
+from accounts.platforms.errors import PlatformError
 from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, moment, sane_count
 from accounts.platforms.shapes import Account, PostNumbers
 
@@ -22,34 +22,26 @@ def counted(value: Any, *path: str) -> int | None:
 
 
 def post_numbers(video: Any, shared: Mapping[str, int | None]) -> PostNumbers:
-    """Return the numbers of a video; hidden ones are unknown, and so is the sum if the shares could not be read."""
-    video_id = dig_text(video, "id")
-    numbers = {
+    """Return the numbers of a video; hidden ones are unknown, and so are shares that could not be read."""
+    own = {
         "likes": counted(video, "statistics", "likeCount"),
         "comments": counted(video, "statistics", "commentCount"),
-        "shares": shared.get(video_id),
+        "shares": shared.get(dig_text(video, "id")),
     }
-    own = {name: number for name, number in numbers.items() if number is not None}
-    return PostNumbers(
-        impressions=counted(video, "statistics", "viewCount"),
-        engagement=sum(own.values()) if own and video_id in shared else None,
-        own=own,
-    )
+    return PostNumbers.in_parts(own, own=own, impressions=counted(video, "statistics", "viewCount"))
 
 
 def shares(
     connector: Connector, session: Session, account: Account, videos: Mapping[str, Any], *, now: datetime
 ) -> dict[str, int | None]:
-    """Return how often each video was shared, None if Analytics has no number or refuses it.
+    """Return how often each video was shared, None if Analytics has no number.
 
-    After any other failure the remaining videos are left out. Neither makes the other numbers fail.
+    After a failure the remaining videos are left out; it does not make the other numbers fail.
     """
     found: dict[str, int | None] = {}
     for video_id, video in videos.items():
         try:
             found[video_id] = _shares_of(connector, session, account, video, now=now)
-        except Rejected:
-            return {**dict.fromkeys(videos), **found}
         except PlatformError:
             break
     return found

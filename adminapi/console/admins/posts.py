@@ -1,6 +1,6 @@
 """Posts in the console: the list, the page of each, and their actions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -22,10 +22,12 @@ from adminapi.console.pages import by_field, member_of_staff, own_page, show_row
 from adminapi.jobs.post_actions import ACTIONS, BY_WORD, Action
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
+from ouipost.errors import problems_in
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
 from posts import services
-from posts.inputs import ResolveInput, address_warnings
+from posts.addresses import address_warnings, found_at
+from posts.inputs import ResolveInput
 from posts.models import Post, Target
 
 TEMPLATE = "admin/posts/post/change_form.html"
@@ -56,6 +58,13 @@ def _meaning(target: Target, word: Mapping[str, Any]) -> dict[str, str]:
         *map(translated, address_warnings(target, word["url"])),
     ]
     return {"title": title, "says": " ".join(told)}
+
+
+def wrong_in(given: ResolveInput, target: Target) -> Mapping[str, Iterable[str]]:
+    """Return, by field, what is wrong with a person's word on a target."""
+    if not given.is_valid():
+        return given.errors
+    return problems_in(lambda: found_at(target, given.validated_data.get("url", "")))
 
 
 def in_the_list(action: Action) -> Any:
@@ -187,8 +196,8 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             return HttpResponseRedirect(own_page(Post, pk))
         typed = {name: request.POST.get(name, "") for name in ("outcome", "url")}
         given = ResolveInput(data={name: value for name, value in typed.items() if value})
-        if not given.is_valid():
-            refused = {"target": meant.pk, "errors": by_field(given.errors), **typed}
+        if errors := wrong_in(given, meant):
+            refused = {"target": meant.pk, "errors": by_field(errors), **typed}
             return self._show(request, post, typed=refused, status=400)
         is_out, actor = given.validated_data["outcome"] == "published", Actor.from_request(request)
         word = {"published": is_out, "url": given.validated_data.get("url", "")}

@@ -35,7 +35,7 @@ class AccountSyncAdmin(ReadOnlyWorkspaceScopedAdmin[AccountSync]):
     search_fields = ("account__id", "account__name")
     ordering = ("due_at", "pk")
     fields = readonly_fields = (
-        *("of_account", "network", "of_workspace", NEXT_READING, "own_next", "in_a_row", "why"),
+        *("of_account", "network", "of_workspace", LAST_READ, NEXT_READING, "own_next", "in_a_row", "why"),
         *("used_up_until", "under_way_until"),
     )
     own_next, in_a_row = column("account_due_at", _("Its own numbers next")), column("failures", _("Failed in a row"))

@@ -19,13 +19,22 @@ from ouipost.unicode import apart
 
 KINDS = {"texts": "several", "integer": "number"}
 """Field kinds by the types of options that are no single text."""
-ELEMENTS = {"files": "compose-file", "platforms": "compose-where", "schedule_id": "schedule_id"}
+ELEMENTS = {
+    "files": "compose-file",
+    "platforms": "compose-where",
+    "schedule_id": "schedule_id",
+    "scheduled_at": "scheduled_at",
+}
 
 
 def id_of(name: str) -> str:
     """Return the id of the element of the page that has the field of this name."""
-    if name.startswith("platform_content."):
-        return name.replace(".", "-")
+    head, _dot, rest = name.partition(".")
+    if head == "platform_content":
+        parts = rest.split(".")
+        return "-".join([head, *parts[: 3 if "options" in parts[1:2] else 2]])
+    if head == "alt_text":
+        return f"alt-{rest}"
     return ELEMENTS.get(name, f"post-{name}" if name else "")
 
 

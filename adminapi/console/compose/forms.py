@@ -27,7 +27,6 @@ from posts.media.serializers import MediaInput
 from posts.models import Media, Post
 from posts.schedules.slots import AmbiguousLocalTime, DoubtfulLocalTime, instant, shown
 from posts.services import TEXTS
-from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace
 
 OWN = ("content", "title", "link", "hashtags")
@@ -110,7 +109,8 @@ class Sheet:
         """Add errors, in the reader's language."""
         for path, texts in errors.items():
             name = in_one_field(path)
-            self.errors[name] = list(dict.fromkeys([*self.errors.get(name, []), *map(translated, texts)]))
+            if found := list(dict.fromkeys([*self.errors.get(name, []), *map(translated, texts)])):
+                self.errors[name] = found
 
     def errors_at(self, path: str) -> list[str]:
         """Return the errors of a field, or of entries of it."""
@@ -145,21 +145,23 @@ def sheet_of(post: Post) -> Sheet:
         workspace=post.workspace,
         post=post,
         accounts=_accounts(post.workspace, named),
-        body=_content_of(post),
-        shown=_state_of(post),
+        body=content_of(post),
+        shown=state_of(post),
         files=[File(media=media, alt_text=media.alt_text, seen=seen(media)) for media in _stored(post)],
         at=_at(post),
-        chosen_at=_chosen_at(post),
+        chosen_at=moment_of(post),
         schedule_id=post.schedule_id or "",
     )
 
 
-def _content_of(post: Post) -> dict[str, Any]:
+def content_of(post: Post) -> dict[str, Any]:
+    """Return what a stored post says and where it goes, as in a page's body."""
     return {name: getattr(post, name) for name in TEXTS} | {"platforms": post.destinations}
 
 
-def _state_of(post: Post) -> dict[str, Any]:
-    return _content_of(post) | {"at": _at(post)}
+def state_of(post: Post) -> dict[str, Any]:
+    """Return what a page that is made now tells of its post: its content and its time."""
+    return content_of(post) | {"at": _at(post)}
 
 
 def _at(post: Post) -> str:
@@ -168,7 +170,8 @@ def _at(post: Post) -> str:
     return at[: len("2026-01-31T09:30")]
 
 
-def _chosen_at(post: Post) -> str:
+def moment_of(post: Post) -> str:
+    """Return the moment of a post, which tells times apart that the clocks show twice; empty if it has none."""
     return post.scheduled_at.isoformat() if post.scheduled_at else ""
 
 
@@ -293,78 +296,11 @@ def checked_values(sheet: Sheet) -> dict[str, Any]:
     return values
 
 
-def changed_values(post: Post, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that differ from a stored post's."""
-    known = _content_of(post)
-    return {name: values[name] for name in values if _differs(known, name, values)}
-
-
-def take_over(sheet: Sheet, wanted: Mapping[str, Any]) -> None:
-    """Put changes that somebody else has made to the post since the page was opened on the page, and report them.
-
-    Typed values stay. `wanted` has the values that the pressed button would give the post, with its time (`at`) unless
-    it leaves that alone. Nothing is taken over from a post that cannot be changed any more: the services refuse it.
-    """
-    post, shown = sheet.post, sheet.shown
-    if post is None or shown is None or not post.is_editable:
-        return
-    present = _state_of(post) | {"files": _in_order(seen(file.media) for file in sheet.files)}
-    shown = shown | {"files": _in_order([*(file.seen for file in sheet.files if file.seen), *sheet.gone])}
-    others = [name for name in wanted if present[name] != shown[name] and _differs(present, name, wanted)]
-    if not others:
-        return
-    sheet.body |= {name: present[name] for name in others if name != "at" and not _differs(shown, name, wanted)}
-    if "at" in others and sheet.at == shown["at"]:
-        sheet.at, sheet.chosen_at = present["at"], _chosen_at(post)
-    _take_over_files(sheet)
-    sheet.shown = _state_of(post)
-    sheet.refuse(
-        {
-            "": [
-                _("Somebody else has changed the post since you opened the page."),
-                _("What you did not change is now as they left it: look at it first."),
-            ]
-        }
-    )
-
-
-def _in_order(files: Iterable[Seen]) -> list[list[str]]:
-    return [[pk, alt_text] for _place, pk, alt_text in sorted(files)]
-
-
-def _take_over_files(sheet: Sheet) -> None:
-    """Show the files as they are now, except alt texts and an order that were changed on the page."""
-    known = [file.seen for file in sheet.files if file.seen]
-    for file in sheet.files:
-        if file.seen and file.alt_text.replace("\r\n", "\n") == file.seen[2]:
-            file.alt_text = file.media.alt_text
-        file.seen = None
-    if known == sorted(known):
-        sheet.files.sort(key=lambda file: (file.media.position, file.media.pk))
-    sheet.gone = []
-
-
-def wanted_files(sheet: Sheet, changed: Iterable[tuple[Media, Mapping[str, Any]]]) -> list[list[str]]:
-    """Return the files that the page shows and keeps, with their changed alt texts."""
-    words = {media.pk: values.get("alt_text", media.alt_text) for media, values in changed}
-    kept = [file.media for file in sheet.files if file.seen and not file.is_removed]
-    return [[media.pk, words.get(media.pk, media.alt_text)] for media in kept] + _in_order(sheet.gone)
-
-
 def _errors_of(given: "serializers.Serializer[Any]") -> Errors:
     errors: Errors = dict(describe(serializers.ValidationError(dict(given.errors))).details["fields"])
     if "platforms" in errors and not given.initial_data["platforms"]:
         errors["platforms"] = [_("Choose at least one account.")]
     return errors
-
-
-def _differs(known: Mapping[str, Any], name: str, values: Mapping[str, Any]) -> bool:
-    match name:
-        case "platforms":
-            return set(values[name]) != set(known[name])
-        case "hashtags":
-            return bool(normal_hashtags(values[name]) != known[name])
-    return bool(values[name] != known[name])
 
 
 def checked_moment(sheet: Sheet) -> datetime | None:

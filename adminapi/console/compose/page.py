@@ -65,7 +65,9 @@ def preview(request: HttpRequest) -> HttpResponse:
         "sheet": sheet,
         "previews": found,
         "refused": _messages(sheet),
+        "mended_at": _by_message(sheet),
         "errors": sum(trouble.is_error for each in found for trouble in each.troubles),
+        "is_paused": any(each.paused for each in found),
         "warnings": sum(not trouble.is_error for each in found for trouble in each.troubles),
     }
     return TemplateResponse(request, "console/compose/preview.html", context)
@@ -226,7 +228,13 @@ def _clock(post: Post) -> str:
 
 def _messages(sheet: Sheet) -> list[str]:
     """Return all errors, each once, with the name of their field or file."""
-    return list(dict.fromkeys(words.of_field(name, text) for name, texts in sheet.errors.items() for text in texts))
+    return list(_by_message(sheet))
+
+
+def _by_message(sheet: Sheet) -> dict[str, str]:
+    """Return the id of the element of the page that can mend each error; empty if there is none."""
+    errors = [(name, text) for name, texts in sheet.errors.items() for text in texts]
+    return {words.of_field(name, text): fields.id_of(name) for name, text in errors}
 
 
 def _shown(request: HttpRequest, sheet: Sheet, *, made: Post | None = None) -> HttpResponse:
@@ -239,6 +247,7 @@ def _shown(request: HttpRequest, sheet: Sheet, *, made: Post | None = None) -> H
         key=new_id("form"),
         closed=post if post and not post.is_editable else made,
         address=reverse("console_compose_post", args=[post.pk]) if post else reverse("console_compose"),
+        is_editable=post is None or post.is_editable,
         is_scheduled=post is not None and post.status == PostStatus.SCHEDULED,
         workspaces=None if post else offer(request, sheet.workspace),
         schedules=list(Schedule.objects.filter(workspace=sheet.workspace).order_by("-is_active", "name", "pk")),
@@ -250,6 +259,7 @@ def _shown(request: HttpRequest, sheet: Sheet, *, made: Post | None = None) -> H
         scheduled=words.local(post.scheduled_at, _zone(post)) if post and post.scheduled_at else "",
         zone=_clock(post) if post else "",
         refused=_messages(sheet),
+        mended_at=_by_message(sheet),
         **_awaited(post),
         accepted=",".join(EXTENSIONS),
         most_characters=MAX_CONTENT,

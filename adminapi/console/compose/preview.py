@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from accounts.models import SocialAccount
+from accounts import pauses
+from accounts.models import Pause, SocialAccount
 from accounts.platforms.shapes import Media
 from adminapi.console.compose import words
 from adminapi.console.compose.fields import id_of
@@ -20,7 +21,7 @@ from posts.models import Post
 from posts.previews import Preview
 from posts.repeats import find_repeats
 
-NEEDS_CONNECTION = ("account_not_connected", "account_expired", "account_ends_first")
+NEEDS_CONNECTION = ("account_not_connected", "account_expired", "account_ends_first", "permission_missing")
 """The rules that connecting an account satisfies."""
 
 
@@ -63,6 +64,8 @@ class Shown:
     account: SocialAccount | None
     pictures: list[Picture]
     troubles: list[Trouble]
+    paused: list[str]
+    """The pauses that hold back what goes out to it, in the reader's language."""
 
     @property
     def network(self) -> str:
@@ -93,7 +96,8 @@ def previewed(sheet: Sheet, *, now: datetime) -> list[Shown]:
     accounts = {account.pk: account for account in sheet.accounts}
     recipients = [accounts[each.account_id] for each in found if each.account_id in accounts]
     repeats = list(find_repeats(post, recipients, at=post.scheduled_at or now, stored=sheet.post))
-    return [_shown(_with(repeats, each), accounts.get(each.account_id or ""), sheet) for each in found]
+    paused = pauses.in_force()
+    return [_shown(_with(repeats, each), accounts.get(each.account_id or ""), sheet, paused) for each in found]
 
 
 def _with(repeats: Iterable[dict[str, Any]], preview: Preview) -> Preview:
@@ -114,13 +118,15 @@ def _addresses(post: Post | None) -> dict[str, str]:
     return {each["id"]: file_address(each["thumbnail"] or each["name"]) for each in post.media} if post else {}
 
 
-def _shown(preview: Preview, account: SocialAccount | None, sheet: Sheet) -> Shown:
+def _shown(preview: Preview, account: SocialAccount | None, sheet: Sheet, paused: Sequence[Pause]) -> Shown:
+    held_by = pauses.all_holding(paused, preview.account_id or "", preview.platform.id, sheet.workspace.pk)
     addresses = _addresses(sheet.post)
     return Shown(
         preview=preview,
         account=account,
         pictures=[_picture(media, addresses) for media in preview.content.media],
         troubles=_troubles(preview.issues, sheet),
+        paused=[translated(pauses.describe(each)) for each in held_by],
     )
 
 

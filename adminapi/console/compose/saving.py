@@ -14,18 +14,17 @@ from accounts.models import SocialAccount
 from adminapi import arrivals
 from adminapi.arrivals import Arrival
 from adminapi.console.compose import words
+from adminapi.console.compose.changes import changed_values, take_over, wanted_files
 from adminapi.console.compose.forms import (
     Errors,
     File,
     Sheet,
-    changed_values,
     checked_files,
     checked_moment,
     checked_values,
     in_one_field,
     seen,
-    take_over,
-    wanted_files,
+    state_of,
 )
 from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
@@ -33,6 +32,7 @@ from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.translating import about, translated
+from ouipost.unicode import apart
 from posts import destinations, services
 from posts.destinations import AccountNotConnected
 from posts.media import files, uploads
@@ -43,6 +43,8 @@ from posts.schedules.services import ScheduleOnHold
 
 DRAFT, SAVE, SCHEDULE, QUEUE, PUBLISH = "draft", "save", "schedule", "queue", "publish"
 BUTTONS = (DRAFT, SAVE, SCHEDULE, QUEUE, PUBLISH)
+SENDING = (SCHEDULE, QUEUE, PUBLISH)
+"""The buttons that let the post go out."""
 FIELD_OF: dict[type[DomainError], str] = {AccountNotConnected: "platforms", ScheduleOnHold: "schedule_id"}
 """The page's field of a refusal whose details name none."""
 
@@ -84,6 +86,10 @@ def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] 
         at=checked_moment(sheet) if do == SCHEDULE else None,
         actor=actor,
     )
+    if do in SENDING:
+        sheet.refuse({"files": _still_checked(sheet.post)})
+    if do != SCHEDULE:
+        sheet.refuse({"scheduled_at": _passed_over(sheet)})
     if not sheet.errors:
         take_over(sheet, _wanted(sheet, work))
     if sheet.errors:
@@ -95,6 +101,24 @@ def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] 
     except Http404:
         sheet.refuse({"": [_("Somebody has just removed the post, or what it needs. Save what you wrote elsewhere.")]})
     return None
+
+
+def _still_checked(post: Post | None) -> list[str]:
+    """Name the files that are still being checked: the post would go out without them."""
+    now = timezone.now()
+    told = _("%(name)s is still being checked. Wait until it is on the post, then press the button again.")
+    names = [each.filename for each in arrivals.of(post) if each.is_awaited(now)] if post else []
+    return [told % {"name": apart(name)} for name in names]
+
+
+def _passed_over(sheet: Sheet) -> list[str]:
+    """Refuse a typed time, which only the button beside it sets; the post's own time may stay in its field."""
+    stored = state_of(sheet.post)["at"] if sheet.post else ""
+    if sheet.at in ("", stored, (sheet.shown or {}).get("at")):
+        return []
+    if sheet.post and sheet.post.status == PostStatus.SCHEDULED:
+        return [_("This time is not set yet. Press “Move to this time” to set it, or empty this field.")]
+    return [_("This time is not set yet. Press “Schedule” to set it, or empty this field.")]
 
 
 def _wanted(sheet: Sheet, work: Work) -> dict[str, Any]:
@@ -230,7 +254,8 @@ def refusal(error: DomainError, sheet: Sheet) -> Errors:
     found: Errors = {}
     for issue in error.details.get("issues", []):
         if issue["severity"] == "error":
-            found.setdefault(place_of(issue, sheet), []).append(_sentence(issue))
+            place = place_of(issue, sheet)
+            found.setdefault(place, []).append(_sentence(issue, place))
     if found:
         return found
     accounts = {account.pk: account.name for account in sheet.accounts}
@@ -264,6 +289,9 @@ def place_of(issue: dict[str, Any], sheet: Sheet) -> str:
     return head if head in words.FIELDS else ""
 
 
-def _sentence(issue: dict[str, Any]) -> str:
+def _sentence(issue: dict[str, Any], place: str) -> str:
+    """Return an issue after its network, and after the label of its field if that is not its place's own."""
     message, fix = words.describe(issue)
-    return about(f"{network_name(issue['platform'])}, {words.field(issue['field'])}", f"{message} {fix}".strip())
+    network = network_name(issue["platform"])
+    where = network if issue["field"] == place else f"{network}, {words.field(issue['field'])}"
+    return about(where, f"{message} {fix}".strip())

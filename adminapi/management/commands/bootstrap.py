@@ -35,7 +35,9 @@ Exits with 2 if the e-mail address, the password or the name will not do."""
         parser.add_argument("--password", help="the administrator's password; without it, it is asked for")
         parser.add_argument("--workspace", default="Main", metavar="NAME", help="the workspace's name (default Main)")
         parser.add_argument("--mode", choices=Mode.values, default=Mode.LIVE, help="sandbox: the simulated networks")
-        parser.add_argument("--tier", choices=Tier.values, default=Tier.ENTERPRISE, help="the key's rate limit")
+        parser.add_argument(
+            "--tier", choices=Tier.values, default=Tier.ENTERPRISE, help="the key's rate limit (default enterprise)"
+        )
         add_dry_run(parser, "what would be created")
         add_json(parser)
 

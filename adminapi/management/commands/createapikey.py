@@ -28,7 +28,9 @@ Exits with 2 if a workspace does not exist or is not for such a key, or the name
         parser.add_argument(
             "--mode", choices=KeyMode.values, default=KeyMode.LIVE, help="test: sandbox workspaces only"
         )
-        parser.add_argument("--tier", choices=Tier.values, default=Tier.STARTER, help="the rate limit")
+        parser.add_argument(
+            "--tier", choices=Tier.values, default=Tier.STARTER, help="the rate limit (default starter)"
+        )
         parser.add_argument(
             "--workspace", action="append", default=[], metavar="ID", help="repeat; none: every workspace"
         )

@@ -8,23 +8,26 @@
   const input = document.getElementById("compose-file");
   const drop = document.getElementById("compose-drop");
   const said = document.getElementById("compose-said");
+  const summary = document.getElementById("compose-summary");
+  const dialog = document.getElementById("compose-publish");
+  const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
   const text = (name, values = {}) =>
     form.dataset[`text${name}`].replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const changed = (element) => element.dispatchEvent(new Event("input", { bubbles: true }));
 
   // Files are sent one after the other: the first may make the draft that the others belong to.
   let line = Promise.resolve();
-  let waiting = 0;
   let onTheWay = 0;
+  let edits = 0;
+  let saved = "unsaved" in form.dataset ? -1 : 0;
 
   function take(chosen) {
     for (const file of chosen) {
       const row = uploads.appendChild(document.createElement("li"));
       row.className = "op-compose-upload";
-      waiting += 1;
       onTheWay += 1;
       show(row, file.name, text("Waiting"), 0);
-      line = line.then(() => send(file, row)).finally(() => { waiting -= 1; });
+      line = line.then(() => send(file, row));
     }
   }
 
@@ -41,6 +44,7 @@
   function send(file, row) {
     return new Promise((done) => {
       const body = new FormData(form);
+      const sent = edits;
       body.delete("file");
       body.append("file", file);
       body.append("file_id", idOf(file));
@@ -51,7 +55,7 @@
         const sent = percent >= 100;
         show(row, file.name, sent ? text("Looking") : text("Percent", { percent }), sent ? null : percent);
       });
-      request.addEventListener("loadend", () => { settle(request, file, row); done(); });
+      request.addEventListener("loadend", () => { settle(request, file, row, sent); done(); });
       request.responseType = "json";
       request.open("POST", form.dataset.upload);
       request.send(body);
@@ -70,9 +74,12 @@
     return ids.get(file);
   }
 
-  function settle(request, file, row) {
+  function settle(request, file, row, sent) {
     const answer = request.status === 200 ? request.response : null;
-    if (answer?.is_new) becomeDraft(answer);
+    if (answer?.is_new) {
+      becomeDraft(answer);
+      saved = sent;
+    }
     if (!answer || answer.refused) {
       refuse(row, file, answer ? answer.refused : [`${file.name}: ${text("Failed")}`]);
       return;
@@ -80,7 +87,7 @@
     row.remove();
     files.insertAdjacentHTML("beforeend", answer.row);
     said.textContent = text("Added", { name: file.name });
-    changed(files);
+    changed(uploads);
   }
 
   function becomeDraft(answer) {
@@ -100,7 +107,8 @@
     const isNamed = texts.some((each) => each.startsWith(file.name));
     told.textContent = (isNamed ? texts : [`${file.name}:`, ...texts]).join(" ");
     const again = button(text("Again"), () => { row.remove(); take([file]); });
-    const dismiss = button(text("Dismiss"), () => { row.remove(); input.focus(); });
+    const dismiss = button(text("Dismiss"), () => { row.remove(); input.focus(); changed(uploads); });
+    row.dataset.refused = file.name;
     row.replaceChildren(told, again, dismiss);
   }
 
@@ -128,8 +136,12 @@
     event.preventDefault();
     take([...event.dataTransfer.files]);
   });
-  // What was not sent whole is lost with the page; what was comes to the draft by itself.
-  window.addEventListener("beforeunload", (event) => { if (onTheWay) event.preventDefault(); });
+  // What no button has saved is lost with the page, and so is a file that was not sent whole; one that was comes to the
+  // draft by itself.
+  form.addEventListener("input", (event) => { if (event.target !== uploads && event.target !== input) edits += 1; });
+  window.addEventListener("beforeunload", (event) => {
+    if (onTheWay || (edits !== saved && !isLeaving)) event.preventDefault();
+  });
 
   // A button waits for the files that are on their way, so that they are on the post when it goes out; pressed twice,
   // it counts once. The page is left only for an answer: after a logout what is written would be lost with it.
@@ -141,20 +153,33 @@
     if (isPressed) return;
     isPressed = true;
     const pressed = event.submitter;
-    line.then(whatStops).then((stops) => {
+    line.then(async () => missesFile() || isLost(await whyLost())).then((stops) => {
       isPressed = false;
-      if (stops) {
-        tell(stops);
-        document.getElementById("compose-summary").scrollIntoView({ block: "center" });
-        return;
-      }
+      if (stops) return;
       isLeaving = true;
       form.requestSubmit(pressed);
     });
   });
-  window.addEventListener("pageshow", () => { isLeaving = false; });
 
-  async function whatStops() {
+  function missesFile() {
+    const row = uploads.querySelector("[data-refused]");
+    if (!row) return false;
+    dialog?.close();
+    summary.textContent = text("Missing", { name: row.dataset.refused });
+    row.scrollIntoView({ block: "center" });
+    row.querySelector("button").focus({ preventScroll: true });
+    return true;
+  }
+
+  function isLost(words) {
+    if (!words) return false;
+    dialog?.close();
+    tell(words);
+    summary.scrollIntoView({ block: "center" });
+    return true;
+  }
+
+  async function whyLost() {
     const body = new FormData(form);
     body.delete("file");
     try {
@@ -170,7 +195,7 @@
   const isPreview = (answer) => answer.includes('id="compose-summary"');
   const whyNone = (status) => text(status === 404 ? "Gone" : "Lost");
   const tell = (words) => {
-    document.getElementById("compose-summary").textContent = words;
+    summary.textContent = words;
     preview.textContent = words;
   };
   // Nor does the part that asks for files on their way lead to the login, as parts of other pages do.
@@ -205,19 +230,27 @@
     const another = last.cloneNode();
     another.value = "";
     last.after(another);
-    another.focus();
+    return another;
   }
 
   form.addEventListener("click", (event) => {
     const pressed = event.target.closest("button");
     if (!pressed) return;
     if (pressed.dataset.move) move(pressed);
-    else if ("add" in pressed.dataset) add(pressed);
+    else if ("add" in pressed.dataset) add(pressed).focus();
     else if ("closes" in pressed.dataset) pressed.closest("dialog").close();
     else if (pressed.dataset.opens && form.querySelector("input[name=platforms]:checked")) {  // without one it is refused
       event.preventDefault();
       document.getElementById(pressed.dataset.opens).showModal();
     }
+  });
+
+  // Enter in a field presses the first button of a form, which does not take the time.
+  const time = document.getElementById("scheduled_at");
+  time?.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    form.requestSubmit(form.querySelector("button[value=schedule]"));
   });
 
   // From an issue to the field that mends it, also where its section is closed.
@@ -243,6 +276,52 @@
     if (event.target.id === "workspace") form.requestSubmit(form.querySelector("[data-workspace]"));
   });
   showSections();
+
+  // The page remembers what is written when it is left: a browser that comes back to it by itself knows nothing of the
+  // fields that were added. What the page tells of its post comes back too, unless a button may have changed that.
+  const FLEETING = ["csrfmiddlewaretoken", "file", "key", "section"];
+  const SHOWN = ["shown", "shown_file"];
+  function remember() {
+    const left = [...FLEETING, ...(isLeaving ? SHOWN : [])];
+    const written = [...new FormData(form)].filter(([name]) => !left.includes(name));
+    history.replaceState({ ...history.state, written, isSaved: isLeaving || edits === saved }, "");
+  }
+
+  function restore(written) {
+    const given = new Map();
+    for (const [name, value] of written) given.set(name, [...(given.get(name) ?? []), value]);
+    const valuesOf = (name) => given.get(name) ?? [];
+    for (const button of form.querySelectorAll("[data-add]")) {
+      const fields = button.parentElement.getElementsByTagName("textarea");
+      while (fields.length < valuesOf(fields[0].name).length) add(button);
+    }
+    restoreFiles(valuesOf("order"), valuesOf("shown_file"));
+    for (const field of form.elements) {
+      if (field.type === "hidden" && field.closest("[data-file]")) continue;
+      if (field.type === "checkbox" || field.type === "radio") field.checked = valuesOf(field.name).includes(field.value);
+      else if (valuesOf(field.name).length) field.value = valuesOf(field.name).shift();
+    }
+  }
+
+  function restoreFiles(order, shown) {
+    const rows = order.map((id) => files.querySelector(`[data-file="${CSS.escape(id)}"]`));
+    rows.forEach((row, place) => {
+      if (row && place in shown) row.querySelector("[name=shown_file]").value = shown[place];
+    });
+    files.prepend(...rows.filter(Boolean));
+  }
+
+  form.addEventListener("change", remember);
+  window.addEventListener("beforeunload", remember);
+  window.addEventListener("pageshow", () => {
+    isLeaving = false;
+    if (!isBack) return;
+    if (history.state?.written) restore(history.state.written);
+    showSections();
+    changed(history.state?.isSaved ? uploads : form);
+  });
+  if (!isBack) history.replaceState({ ...history.state, written: null }, "");
+
   document.getElementById("compose-refused")?.focus();
   const choose = form.querySelector("[data-workspace]");
   if (choose) choose.hidden = true;

@@ -4,6 +4,7 @@ import io
 import random
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ import time_machine
 from django.utils import timezone
 from PIL import Image
 
-from accounts.platforms.errors import Rejected, Unavailable, WhoActs
+from accounts.platforms.errors import PlatformError, Rejected, Unavailable, WhoActs
 from accounts.platforms.limits import Limits
+from accounts.platforms.linkedin import validation as linkedin
 from accounts.platforms.pinterest import validation as pinterest
 from accounts.platforms.shapes import Content, Media
 from posts.media import images, storage
@@ -117,6 +119,24 @@ def test_an_image_for_which_there_was_no_time_is_tried_again(monkeypatch: pytest
     assert failed.value.acts == WhoActs.OPERATOR
 
 
+TOO_COSTLY = """print('{"reason": "too_costly", "message": "It takes too much memory."}')"""
+STOPPED = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [(TOO_COSTLY, Rejected), (STOPPED, Unavailable)], ids=["too costly", "stopped"]
+)
+def test_an_image_is_tried_again_only_if_it_was_not_its_own_cost_that_ended_the_attempt(
+    code: str, error: type[PlatformError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = tmp_path / "child.py"
+    child.write_text(code)
+    monkeypatch.setattr(images, "CHILD", child)
+
+    with pytest.raises(error):
+        fit(holding(picture("WEBP"), "image/webp"), LIMITS).read()
+
+
 def red_pixels(image: Image.Image) -> int:
     red, green, _ = (channel.tobytes() for channel in image.split())
     return sum(1 for strong, weak in zip(red, green, strict=True) if strong > 200 and weak < 60)
@@ -188,6 +208,46 @@ def test_an_image_with_too_many_pixels_is_made_smaller(
 
     assert opened(fitted.read()).size == (fitted.width, fitted.height) == shown
     assert fitted.converted == "made smaller"
+
+
+@pytest.mark.parametrize(
+    ("size", "converted"),
+    [
+        ((60, 40), ""),
+        ((600, 400), "made smaller"),
+        ((61, 40), "with bars above and below, made smaller"),
+        ((59, 40), "with bars at its left and right"),
+        ((40, 20), "with bars at its left and right, with bars above and below"),
+        ((1, 3000), "with bars at its left and right, made smaller"),
+    ],
+)
+def test_images_that_must_have_one_size_get_it_with_bars(size: tuple[int, int], converted: str) -> None:
+    media = replace(holding(picture("PNG", size=size)), width=size[0], height=size[1])
+
+    fitted = fit(media, replace(LIMITS, image_width_pixels=60, image_height_pixels=40))
+
+    assert opened(fitted.read()).size == (fitted.width, fitted.height) == (60, 40)
+    assert fitted.converted == converted
+
+
+def test_images_of_several_sizes_are_made_as_large_as_the_first() -> None:
+    sizes = [(2000, 3000), (500, 500), (4000, 3000)]
+    given = [replace(holding(picture(size=size)), width=size[0], height=size[1]) for size in sizes]
+
+    limits = pinterest.limits_for(Content(text="", media=tuple(given)), pinterest.LIMITS)
+
+    assert [opened(fit(each, limits).read()).size for each in given] == [(1000, 1500)] * 3
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "RGB"), ("PNG", "LA")])
+def test_a_photo_of_one_pixel_too_many_is_made_smaller(kind: str, mode: str) -> None:
+    content = encoded(Image.new(mode, (7360, 4912)), kind)  # the pixels of a Nikon D800
+    media = replace(holding(content, f"image/{kind.lower()}"), width=7360, height=4912)
+
+    fitted = fit(media, linkedin.LIMITS)
+
+    assert media.width * media.height == (linkedin.LIMITS.max_image_pixels or 0) + 1
+    assert opened(fitted.read()).size == (fitted.width, fitted.height) == (7359, 4911)
 
 
 def test_what_a_network_pulls_is_kept_for_it_once_a_day_as_it_takes_it() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from accounts.platforms.base import Recovery
 from accounts.platforms.errors import (
+    AppStopped,
     AuthExpired,
     Duplicate,
     PlatformError,
@@ -317,6 +318,17 @@ def test_a_look_that_fails_is_repeated_like_a_send_and_keeps_what_was_seen() -> 
     assert "absences" not in state
 
 
+@pytest.mark.parametrize("step", ["recover", "commit"])
+@pytest.mark.parametrize("error", [Unavailable, RateLimited, AppStopped, Unknown])
+def test_whatever_keeps_us_from_looking_is_not_shown_as_if_the_post_were_not_there(
+    error: type[PlatformError], step: str
+) -> None:
+    state = after(error("Busy.", network_code="2"), unresolved=True, step=step)
+
+    shown = failure("OUTCOME_UNKNOWN", "Busy.", who_acts=error.who_acts, network_code="2")
+    assert (state["due_at"] > NOW, state["error"]) == (True, shown)
+
+
 @pytest.mark.parametrize("outcome", [*REFUSALS, Undecidable(message="two of them")])
 def test_a_look_that_cannot_be_made_goes_to_a_person(outcome: Any) -> None:
     state = after(outcome, unresolved=True)
@@ -337,7 +349,7 @@ def test_a_look_that_is_refused_without_a_name_is_made_again_while_there_is_time
         after(page, unresolved=True, step="recover", target=late),
     )
 
-    assert (state["due_at"] > NOW, state["attempts"], state["error"]["code"]) == (True, 1, "PLATFORM_UNAVAILABLE")
+    assert (state["due_at"] > NOW, state["attempts"], state["error"]["code"]) == (True, 1, "OUTCOME_UNKNOWN")
     assert [each["status"] for each in (named, sent, in_vain)] == ["needs_review"] * 3
 
 

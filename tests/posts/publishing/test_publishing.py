@@ -191,6 +191,19 @@ def test_a_bug_of_ours_after_arming_leaves_the_outcome_unknown(workspace: Worksp
     assert outcomes(target) == [("commit", "unknown")]
 
 
+def test_nothing_is_sent_to_a_simulator_that_is_off(
+    workspace: Workspace, network: ScriptedNetwork, settings: Any
+) -> None:
+    settings.SIMULATOR = False
+
+    waiting = publish(make_due(workspace))
+
+    shown = error_of(waiting)
+    assert (network.calls, waiting.outcome_unknown) == ([], False)
+    assert (shown["code"], shown["who_acts"]) == ("PLATFORM_UNAVAILABLE", "operator")
+    assert shown["message"].endswith("the operator must set SIMULATOR=1.")
+
+
 def test_a_registration_that_was_taken_away_is_the_operators_and_waits(
     workspace: Workspace, network: ScriptedNetwork
 ) -> None:
@@ -201,7 +214,8 @@ def test_a_registration_that_was_taken_away_is_the_operators_and_waits(
     assert network.calls == []
     assert waiting.error == {
         "code": "PLATFORM_UNAVAILABLE",
-        "message": "This installation has no credentials for Paper.",
+        "message": "Paper cannot be connected on this installation: the operator must set FACEBOOK_CLIENT_ID and "
+        "FACEBOOK_CLIENT_SECRET.",
         "retryable": True,
         "who_acts": "operator",
         "network_code": "",

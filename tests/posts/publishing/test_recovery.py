@@ -472,6 +472,22 @@ def test_a_duplicate_of_what_was_sent_before_is_looked_for_whatever_came_of_that
     assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
 
 
+def test_a_look_that_a_quota_refuses_lets_the_accounts_other_posts_go_first(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account = make_account(workspace)
+    target, other = send_into_the_dark(make_due(workspace, account), network), make_due(workspace, account)
+    bring_forward(other, due_at=database_now() + timedelta(seconds=9))
+    network.found = [QUOTA]
+
+    waiting = publish(target)
+
+    following = Target.objects.get(pk=other.pk)
+    assert waiting.due_at is not None
+    assert following.due_at is not None
+    assert waiting.due_at > following.due_at
+
+
 def test_a_duplicate_of_what_was_never_sent_is_refused(workspace: Workspace, network: ScriptedNetwork) -> None:
     network.committed = [DUPLICATE]
 
@@ -650,7 +666,7 @@ def end(target: Target, network: ScriptedNetwork, ending: Ending) -> None:
     with pytest.MonkeyPatch.context() as patch:
         if ending.raised is not None:
             patch.setattr(tokens, "authorized", Mock(side_effect=ending.raised))
-        patch.setattr(registry, "is_configured", lambda _: ending.has_app)
+        patch.setattr(registry, "lacking", lambda *_, **__: [] if ending.has_app else ["FACEBOOK_CLIENT_ID"])
         engine.publish(held, writer=Inline(), loaded=None, is_ending=lambda: ending.is_ending)
     if ending.is_paused:
         pausing.resume("all", actor=ACTOR, now=database_now())
@@ -1009,3 +1025,21 @@ def test_a_duplicate_after_a_persons_no_is_shown_to_a_person_where_nobody_can_lo
 
     assert opaque.calls == ["prepare", "commit"]
     assert (settled.status, error_of(settled)["message"]) == ("needs_review", "Paper has it as 42.")
+
+
+def test_a_duplicate_of_what_a_person_found_is_not_taken_for_the_next_post(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScriptedNetwork, "post_address", r"network\.example/(\d+)")
+    first = make_due(workspace)
+    send_into_the_dark(first, opaque)
+    services.resolve_target(first, published=True, url=HERE.url, actor=ACTOR, now=database_now())
+    second = make_due(workspace, first.account)
+    send_into_the_dark(second, opaque)
+    said_not_published(second)
+    opaque.committed = [HERE]  # LinkedIn names the post of which it is a duplicate
+
+    settled = publish(second)
+
+    assert Target.objects.get(pk=first.pk).remote_id == HERE.remote_id
+    assert (settled.status, settled.remote_id) == ("needs_review", "")

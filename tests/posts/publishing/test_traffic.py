@@ -242,6 +242,67 @@ def test_what_waits_for_its_place_says_so_and_when_it_comes(
         assert line.message == "The account's pace is 4 in 60 minutes: this post takes the next free place."
 
 
+def test_what_only_waits_for_its_place_is_scheduled_and_can_be_changed_and_called_off(
+    workspace: Workspace, pace: Allowance, api: ApiClient
+) -> None:
+    account = make_account(workspace)
+    breathless(account)
+    drafts = [f"/api/posts/{make_post(workspace, accounts=[account]).pk}" for _ in range(4)]
+    for path in drafts:
+        api.post(f"{path}/publish", Prefer="wait=0")
+
+    claim_targets(10)
+    line = in_due_order(account)
+    answers = [api.post(f"{path}/publish", Prefer="wait=1") for path in drafts]
+    edited, unscheduled, moved, deleted = drafts
+
+    assert {answer.status_code for answer in answers} == {202}
+    for answer in answers:
+        post = answer.json()["data"]["post"]
+        assert (post["status"], post["platform_results"][0]["status"]) == ("scheduled", "pending")
+        assert post["scheduled_at"] < post["targets"][0]["next_attempt_at"]
+    assert in_due_order(account) == line, "to publish again costs no place"
+    assert api.put(edited, {"content": "Better"}).status_code == 200
+    assert api.post(f"{unscheduled}/unschedule").json()["data"]["post"]["status"] == "draft"
+    assert api.post(f"{moved}/schedule", {"scheduled_at": "2100-01-01T09:00:00Z"}).status_code == 200
+    assert api.delete(deleted).status_code == 200
+
+
+def test_a_time_that_the_accounts_pace_does_not_allow_is_warned_of(
+    workspace: Workspace, pace: Allowance, api: ApiClient
+) -> None:
+    make_account(workspace)
+    body = {"content": "Bread", "platforms": [PLATFORM], "scheduled_at": "2100-01-01T09:00:00Z"}
+
+    answers = [api.post("/api/posts", body).json() for _ in range(4)]
+    last = f"/api/posts/{answers[-1]['data']['post']['id']}"
+    [shown] = api.get(f"{last}/preview").json()["data"]["targets"]
+    moved = api.post(f"{last}/schedule", {"scheduled_at": "2100-01-01T12:00:00Z"})
+
+    told = [" ".join(answer["data"].get("warnings", [])) for answer in answers]
+    assert [bool(each) for each in told] == [False, False, True, True]
+    assert "goes out at about 2100-01-01T09:30:00Z" in told[2]
+    assert "goes out at about 2100-01-01T10:00:00Z" in told[3]
+    assert [(each["rule"], each["severity"]) for each in shown["issues"]] == [("pace_delays", "warning")]
+    assert not moved.json()["data"].get("warnings")
+
+
+def test_a_post_of_which_anything_has_begun_is_being_published_while_the_rest_waits_for_its_place(
+    workspace: Workspace, pace: Allowance, network: ScriptedNetwork
+) -> None:
+    first, second = make_accounts(workspace, 2)
+    breathless(second)
+    post = make_post(workspace, accounts=[first, second])
+    Post.objects.update(destinations=[first.pk, second.pk])
+    services.publish_post(post, actor=ACTOR, now=database_now())
+
+    [begun] = claim_targets(10)
+
+    assert Post.objects.get(pk=post.pk).status == "publishing"
+    publish_claimed(begun)
+    assert Post.objects.get(pk=post.pk).status == "publishing"
+
+
 def test_what_waited_for_its_place_for_hours_is_tried_for_as_long_as_any_other(
     workspace: Workspace, pace: Allowance, network: ScriptedNetwork
 ) -> None:

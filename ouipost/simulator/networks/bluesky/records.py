@@ -104,10 +104,22 @@ def write(call: Call, did: str, collection: str, rkey: str, record: dict[str, An
     if collection == POSTS:
         values |= of_post(call, did, rkey, data)
     fresh = {"created_at": call.now, "listed_at": call.now + timedelta(seconds=call.seconds("list_lag"))}
-    if at(did, collection, rkey) is None:
+    old = at(did, collection, rkey)
+    if old is None:
         values |= fresh
     post, _ = Post.objects.update_or_create(network=ID, external_id=uri, defaults=values)
+    if old is not None:
+        let_go(old)
     return post
+
+
+def let_go(gone: Post) -> None:
+    """Give the blobs of a record that was deleted or replaced an end again, unless another record names them."""
+    alive = Post.objects.of(ID, gone.account).alive()
+    is_checked = gone.kind != Post.RECORD
+    for blob in lexicon.blobs(gone.data["record"]) if is_checked else []:
+        if not alive.filter(data__record__icontains=blob.cid).exists():
+            Media.objects.filter(network=ID, account=gone.account, external_id=blob.cid).update(used=False)
 
 
 def of_post(call: Call, did: str, rkey: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -195,9 +207,13 @@ def delete(call: Call) -> HttpResponse:
     """Delete a record; one that is not there is fine."""
     did, collection, rkey = address_in(call, rkey_required=True)
     spend(call, f"writes:{did}", *WRITES, cost=DELETE_POINTS)
-    found = Post.objects.alive().filter(network=ID, external_id=uri_of(did, collection, rkey))
-    if not found.update(deleted_at=call.now):
+    found = at(did, collection, rkey)
+    if found is None:
         return JsonResponse({})
+    with atomic():
+        Account.objects.select_for_update().get(network=ID, external_id=did)
+        Post.objects.alive().filter(pk=found.pk).update(deleted_at=call.now)
+        let_go(found)
     return JsonResponse({"commit": commit(call)})
 
 

@@ -27,7 +27,7 @@ GRAPH = ("graph.facebook.com",)
 VIDEO = (VIDEO_HOST,)
 UPLOAD = (UPLOAD_HOST,)
 WWW = ("www.facebook.com",)
-V = r"/(?P<version>v\d+\.\d+)"
+V = r"/v\d+\.\d+"
 LOOK = pages.Look(name="Facebook", colour="#1877f2", allow="continue", allow_label="Continue")
 CODE_LIFETIME = timedelta(minutes=10)
 SHORT_LIFETIME = timedelta(hours=1, minutes=30)
@@ -38,12 +38,12 @@ DATA_ACCESS = timedelta(days=90)
 def admit(call: Call, route: Route) -> None:
     """Refuse dead versions, and count calls of the Graph against the account's hour."""
     if call.host in GRAPH + VIDEO:
-        graph.check_version(call, call.path.split("/")[1])
+        graph.check_version(call)
         graph.check_proof(call)
         graph.count(f"{ID}:{call.account or 'app'}", call)
 
 
-def dialog(call: Call, version: str) -> HttpResponse:
+def dialog(call: Call) -> HttpResponse:
     """Show the login dialog, which lets the person choose pages; then send them back with a code or a refusal."""
     scopes = [scope for scope in call.text("scope").split(",") if scope]
     unknown = [scope for scope in scopes if scope not in SCOPES]
@@ -87,7 +87,7 @@ def declined_before(call: Call, person: str) -> set[str]:
     return set(last.data["declined"]) if last else set()
 
 
-def access_token(call: Call, version: str) -> HttpResponse:
+def access_token(call: Call) -> HttpResponse:
     """Give a short-lived token for a code, or a long-lived one for a living user token."""
     client_id, secret = call.text("client_id"), call.text("client_secret")
     if not client_id:
@@ -147,7 +147,7 @@ def user_token_answer(call: Call, source: Token, lifetime: timedelta, *, long: b
     return JsonResponse({"access_token": value, "token_type": "bearer", "expires_in": int(lifetime.total_seconds())})
 
 
-def node(call: Call, version: str, node_id: str) -> HttpResponse:
+def node(call: Call, node_id: str) -> HttpResponse:
     """Show a person, page, post, comment, photo or video by its id."""
     authorized(call)
     if Account.objects.filter(network=ID, external_id=node_id).exists():
@@ -155,7 +155,7 @@ def node(call: Call, version: str, node_id: str) -> HttpResponse:
     return nodes.show(call, node_id)
 
 
-def permissions(call: Call, version: str) -> HttpResponse:
+def permissions(call: Call) -> HttpResponse:
     """List the scopes that the person granted, and those that the person left out."""
     token = user_token(call)
     by_status = {"granted": token.scopes, "declined": token.data["declined"]}
@@ -163,7 +163,7 @@ def permissions(call: Call, version: str) -> HttpResponse:
     return JsonResponse({"data": found})
 
 
-def revoke_permissions(call: Call, version: str, user: str, permission: str | None = None) -> HttpResponse:
+def revoke_permissions(call: Call, user: str, permission: str | None = None) -> HttpResponse:
     """Take back one permission, or the whole consent with all its tokens."""
     token = user_token(call)
     if user not in ("me", token.person):
@@ -179,7 +179,7 @@ def revoke_permissions(call: Call, version: str, user: str, permission: str | No
     return JsonResponse({"success": True})
 
 
-def debug_token(call: Call, version: str) -> HttpResponse:
+def debug_token(call: Call) -> HttpResponse:
     """Show an app the facts of one of its tokens."""
     client_id, bar, secret = call.credential.partition("|")
     if not (bar and secret and tokens.secret_fits(ID, client_id, secret)):

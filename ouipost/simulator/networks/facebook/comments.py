@@ -12,7 +12,7 @@ from ouipost.simulator.networks.facebook.access import ID, authorized, page_toke
 from ouipost.simulator.networks.facebook.nodes import comment_node, existing
 
 
-def comment(call: Call, version: str, post_id: str) -> HttpResponse:
+def comment(call: Call, post_id: str) -> HttpResponse:
     """Comment as the page."""
     post = existing(call, post_id)
     token = page_token(call, "me", "pages_manage_engagement")
@@ -36,7 +36,7 @@ def comment(call: Call, version: str, post_id: str) -> HttpResponse:
     return JsonResponse({"id": external_id})
 
 
-def comments(call: Call, version: str, post_id: str) -> HttpResponse:
+def comments(call: Call, post_id: str) -> HttpResponse:
     """List the comments of a post: the page's own, and others' if the token has the permission."""
     token = authorized(call, "pages_read_engagement")
     post = existing(call, post_id)

@@ -47,7 +47,7 @@ HISTORY = timedelta(days=730)
 Value = int | dict[str, int]
 
 
-def of_post(call: Call, version: str, post_id: str) -> HttpResponse:
+def of_post(call: Call, post_id: str) -> HttpResponse:
     """Show lifetime numbers of a post."""
     token = authorized(call, "pages_read_engagement")
     post = nodes.existing(call, post_id)
@@ -91,7 +91,7 @@ def activity(call: Call, post: Post) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def of_page(call: Call, version: str, page: str) -> HttpResponse:
+def of_page(call: Call, page: str) -> HttpResponse:
     """Show numbers of a page, day by day."""
     if processing.find(page):
         raise invalid("Tried accessing nonexisting field (insights) on node type (Video)")

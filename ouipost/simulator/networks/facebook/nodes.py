@@ -24,7 +24,7 @@ SUMMARIES = {"comments", "reactions"}
 STATUS_TYPES = {"photo": "added_photos", "video": "added_video", "reel": "added_video"}
 
 
-def published(call: Call, version: str, page: str) -> HttpResponse:
+def published(call: Call, page: str) -> HttpResponse:
     """List the page's own posts, newest first."""
     token = page_token(call, page, "pages_read_engagement")
     fields = post_fields(call)
@@ -35,10 +35,10 @@ def published(call: Call, version: str, page: str) -> HttpResponse:
     return JsonResponse(graph.page_of(call, within(call, token.account, Post.POST), shown))
 
 
-def feed(call: Call, version: str, page: str) -> HttpResponse:
+def feed(call: Call, page: str) -> HttpResponse:
     """List the page's feed, including posts of visitors."""
     authorized(call, "pages_read_user_content")
-    return published(call, version, page)
+    return published(call, page)
 
 
 def within(call: Call, account: str, kind: str) -> list[Post]:

@@ -27,7 +27,7 @@ def reached(someone: people.Person, chosen: list[str]) -> dict[str, list[str]]:
     return {edge: [page_of(someone, kind).external_id for kind in kinds[edge]] for edge in EDGES}
 
 
-def me(call: Call, version: str) -> HttpResponse:
+def me(call: Call) -> HttpResponse:
     """Show whom the token stands for: a person, or a page."""
     token = authorized(call)
     return JsonResponse(account_node(call, token.account))
@@ -68,13 +68,13 @@ def picture(call: Call, account: Account) -> dict[str, Any]:
     return {"data": {"url": people.avatar(call.base, account), "height": 120, "width": 120, "is_silhouette": False}}
 
 
-def my_accounts(call: Call, version: str) -> HttpResponse:
+def my_accounts(call: Call) -> HttpResponse:
     """List the pages that the person chose, each with its own token."""
     token = user_token(call, "pages_show_list")
     return pages_shown(call, token, token.data["pages"])
 
 
-def businesses(call: Call, version: str) -> HttpResponse:
+def businesses(call: Call) -> HttpResponse:
     """List the one business portfolio that the person works in."""
     token = user_token(call, "business_management")
     business = {"id": business_of(token), "name": "Demo Business"}
@@ -86,7 +86,7 @@ def business_of(token: Token) -> str:
     return str(people.number(ID, token.person, "business"))
 
 
-def business_pages(call: Call, version: str, business: str, edge: str) -> HttpResponse:
+def business_pages(call: Call, business: str, edge: str) -> HttpResponse:
     """List the pages that the business owns, or that clients have entrusted to it."""
     token = user_token(call, "business_management", "pages_show_list")
     if business != business_of(token):

@@ -21,7 +21,7 @@ PHOTO_FORMATS = ("JPEG", "MPO", "BMP", "PNG", "GIF", "TIFF")
 UNPUBLISHED_LIFETIME = timedelta(hours=24)
 
 
-def create(call: Call, version: str, page: str) -> HttpResponse:
+def create(call: Call, page: str) -> HttpResponse:
     """Publish a text, a link, or photos that were uploaded before."""
     token = page_token(call, page, *WRITE)
     if not call.flag("published", default=True) or call.text("scheduled_publish_time"):
@@ -111,7 +111,7 @@ def publish(call: Call, account: str, text: str, photos: list[Media], *, link: s
     )
 
 
-def add_photo(call: Call, version: str, page: str) -> HttpResponse:
+def add_photo(call: Call, page: str) -> HttpResponse:
     """Store a photo, and publish it with its caption unless it is for a later post."""
     token = page_token(call, page, *WRITE)
     check_message(call.text("caption"))
@@ -158,7 +158,7 @@ def examine(call: Call, content: bytes) -> media.Picture:
     return picture
 
 
-def edit(call: Call, version: str, post_id: str) -> HttpResponse:
+def edit(call: Call, post_id: str) -> HttpResponse:
     """Change the text of a post of the token's page."""
     post = existing(call, post_id)
     page_token(call, post.account, "pages_manage_posts")
@@ -170,7 +170,7 @@ def edit(call: Call, version: str, post_id: str) -> HttpResponse:
     return JsonResponse({"success": True})
 
 
-def delete(call: Call, version: str, post_id: str) -> HttpResponse:
+def delete(call: Call, post_id: str) -> HttpResponse:
     """Delete a post with its comments, a comment, or a video with its post, of the token's page."""
     if (video := processing.find(post_id)) and video.data["post"]:
         post_id = video.data["post"]

@@ -16,7 +16,7 @@ from ouipost.simulator.networks.facebook.processing import STORY
 LIFETIME = timedelta(hours=24)
 
 
-def add_photo_story(call: Call, version: str, page: str) -> HttpResponse:
+def add_photo_story(call: Call, page: str) -> HttpResponse:
     """Publish a story from a photo that was uploaded before and used for nothing yet."""
     token = page_token(call, page, *WRITE)
     with atomic():
@@ -25,7 +25,7 @@ def add_photo_story(call: Call, version: str, page: str) -> HttpResponse:
     return JsonResponse({"success": True, "post_id": post.external_id.partition("_")[2]})
 
 
-def stories(call: Call, version: str, page: str) -> HttpResponse:
+def stories(call: Call, page: str) -> HttpResponse:
     """List the page's stories, those that are over, too."""
     token = page_token(call, page, "pages_read_engagement")
 
@@ -42,7 +42,7 @@ def stories(call: Call, version: str, page: str) -> HttpResponse:
     return JsonResponse(graph.page_of(call, within(call, token.account, STORY), shown))
 
 
-def reels(call: Call, version: str, page: str) -> HttpResponse:
+def reels(call: Call, page: str) -> HttpResponse:
     """List the page's reels."""
     token = page_token(call, page, "pages_read_engagement")
     fields = graph.fields_of(call.text("fields") or "id,description,updated_time")

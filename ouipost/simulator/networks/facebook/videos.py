@@ -38,7 +38,7 @@ def is_finish(call: Call) -> bool:
     return call.text("upload_phase") == "finish"
 
 
-def add_video(call: Call, version: str, page: str) -> HttpResponse:
+def add_video(call: Call, page: str) -> HttpResponse:
     """Take a video in one request, or in the phases of a chunked upload."""
     token = page_token(call, page, *WRITE, "pages_show_list")
     if call.text("upload_phase") and call.host != VIDEO_HOST:
@@ -134,11 +134,11 @@ def finish_chunks(call: Call, video: Media) -> HttpResponse:
     return JsonResponse({"success": True})
 
 
-def add_reel(call: Call, version: str, page: str) -> HttpResponse:
+def add_reel(call: Call, page: str) -> HttpResponse:
     """Open an upload for a reel, or publish the reel."""
     token = page_token(call, page, *WRITE, "pages_show_list")
     if not is_finish(call):
-        return start_stream(call, token, "reel", version)
+        return start_stream(call, token, "reel")
     if call.text("video_state") != "PUBLISHED":
         raise invalid("The simulator publishes at once: param video_state must be PUBLISHED")
     check_message(call.text("description"))
@@ -159,11 +159,11 @@ def count_reel(call: Call, account: str) -> None:
         raise error("(#613) The page has published 30 reels within 24 hours.", 613)
 
 
-def add_video_story(call: Call, version: str, page: str) -> HttpResponse:
+def add_video_story(call: Call, page: str) -> HttpResponse:
     """Open an upload for a story, or publish the story."""
     token = page_token(call, page, *WRITE, "pages_show_list")
     if not is_finish(call):
-        return start_stream(call, token, processing.STORY, version)
+        return start_stream(call, token, processing.STORY)
     with atomic():
         video = streamed(call, token, processing.STORY)
         processing.finish(call, video, text="")
@@ -171,12 +171,12 @@ def add_video_story(call: Call, version: str, page: str) -> HttpResponse:
     return JsonResponse({"success": True} | ({"post_id": post_id} if post_id else {}))
 
 
-def start_stream(call: Call, token: Token, kind: str, version: str) -> HttpResponse:
+def start_stream(call: Call, token: Token, kind: str) -> HttpResponse:
     """Open an upload whose bytes go to another host in one stream."""
     if call.text("upload_phase") != "start":
         raise invalid("Param upload_phase must be one of {start, finish}")
     video = processing.begin(call, token.account, kind)
-    address = f"https://rupload.facebook.com/video-upload/{version}/{video.external_id}"
+    address = f"https://rupload.facebook.com/video-upload/{graph.version_of(call)}/{video.external_id}"
     return JsonResponse({"video_id": video.external_id, "upload_url": address})
 
 
@@ -189,7 +189,7 @@ def streamed(call: Call, token: Token, kind: str) -> Media:
     return video
 
 
-def receive(call: Call, version: str, video_id: str) -> HttpResponse:
+def receive(call: Call, video_id: str) -> HttpResponse:
     """Take the bytes of a reel or a story from an offset on, or fetch them all."""
     token = page_token(call, "me", *WRITE)
     video = processing.find(video_id, token.account)

@@ -19,7 +19,7 @@ GRAPH = (OWN_HOST, FACEBOOK_HOST)
 OWN = (OWN_HOST,)
 API = ("api.instagram.com",)
 WWW = ("www.instagram.com",)
-V = r"/(?P<version>v\d+\.\d+)"
+V = r"/v\d+\.\d+"
 OURS = r"/v\d+\.\d+/1[78]\d{15}(?:/.*)?"
 """The paths on Facebook's host that are Instagram's: its ids have another length."""
 CALLS_LIMIT = 80002
@@ -29,13 +29,13 @@ def admit(call: Call, route: Route) -> None:
     """Refuse dead versions, and count calls against the account's hour."""
     if call.host in GRAPH:
         if call.path.startswith("/v"):
-            graph.check_version(call, call.path.split("/")[1])
+            graph.check_version(call)
         if call.host == FACEBOOK_HOST:
             graph.check_proof(call)
         graph.count(f"{ID}:{call.account or 'app'}", call, kind="instagram", code=CALLS_LIMIT)
 
 
-def me(call: Call, version: str) -> HttpResponse:
+def me(call: Call) -> HttpResponse:
     """Show the token's account; its `id` is the app's own, `user_id` the one that all paths take."""
     account = Account.objects.get(network=ID, external_id=authorized(call, posts.BASIC))
     node = insights.profile(call, account)
@@ -43,14 +43,14 @@ def me(call: Call, version: str) -> HttpResponse:
     return JsonResponse(graph.pick(node, graph.fields_of(call.text("fields") or "id"), "User"))
 
 
-def account(call: Call, version: str, ig: str) -> HttpResponse:
+def account(call: Call, ig: str) -> HttpResponse:
     """Show an account that the token can act for."""
     found = Account.objects.get(network=ID, external_id=authorized(call, posts.BASIC, ig))
     node = (insights.own_fields if call.host == FACEBOOK_HOST else insights.profile)(call, found)
     return JsonResponse(graph.pick(node, graph.fields_of(call.text("fields") or "id"), "IGUser"))
 
 
-def forget(call: Call, version: str) -> HttpResponse:
+def forget(call: Call) -> HttpResponse:
     """Take back the whole consent."""
     authorized(call, posts.BASIC)
     assert call.token is not None

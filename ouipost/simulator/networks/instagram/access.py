@@ -22,8 +22,8 @@ FACEBOOK_SCOPES = {
     "instagram_business_manage_insights": ("instagram_basic", "instagram_manage_insights", "pages_read_engagement"),
 }
 """The scopes of Facebook login for each of Instagram's scopes."""
-LINKED_PAGE = "Bakery"
-"""The category of the one of a person's Facebook Pages that has an Instagram account."""
+LINKED_PAGES = ("Bakery", "Garden")
+"""The categories of the Facebook Pages that have an Instagram account: one of a person's, one of a business's."""
 
 
 def account_of(someone: people.Person) -> Account:
@@ -35,7 +35,7 @@ def account_of(someone: people.Person) -> Account:
 
 def linked_to(page: Account) -> Account | None:
     """Return the Instagram account that is linked to a Facebook Page."""
-    if page.data.get("category") != LINKED_PAGE:
+    if page.data.get("category") not in LINKED_PAGES:
         return None
     number = people.number(ID, page.network, page.external_id)
     return people.keep(ID, external_id(number), username=page.username, name=page.name, kind="BUSINESS")

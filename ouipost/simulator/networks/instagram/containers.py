@@ -37,7 +37,7 @@ STATUS = {
 KINDS = ("", "REELS", "STORIES", "CAROUSEL", "VIDEO")
 
 
-def create(call: Call, version: str, ig: str) -> HttpResponse:
+def create(call: Call, ig: str) -> HttpResponse:
     """Create a container; pictures are checked at once, errors of a video show in its status."""
     account = authorized(call, PUBLISH, ig)
     kind, is_item = call.text("media_type"), call.flag("is_carousel_item", default=False)

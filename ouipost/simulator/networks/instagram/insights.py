@@ -50,7 +50,7 @@ FOLLOWERS_FOR_DEMOGRAPHICS = 100
 MOST_DAYS = timedelta(days=30)
 
 
-def of_media(call: Call, version: str, media: str) -> HttpResponse:
+def of_media(call: Call, media: str) -> HttpResponse:
     """Show lifetime numbers of a post; one name that its kind does not have fails them all."""
     post = posts.existing(call, media)
     authorized(call, INSIGHTS, post.account)
@@ -80,7 +80,7 @@ def total(product: str, value: Callable[[str], int]) -> int:
     return sum(value(name) for name in SUMS.get(product, SUMS["FEED"]))
 
 
-def of_account(call: Call, version: str, ig: str) -> HttpResponse:
+def of_account(call: Call, ig: str) -> HttpResponse:
     """Show an account's numbers of some days, or who follows it."""
     account = authorized(call, INSIGHTS, ig)
     names = graph.metrics_of(call, ACCOUNT_METRICS | dict.fromkeys(DEMOGRAPHICS, 0))

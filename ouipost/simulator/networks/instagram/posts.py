@@ -25,7 +25,7 @@ COMMENTS_PER_PAGE = 50
 NODE = "id"
 
 
-def publish(call: Call, version: str, ig: str) -> HttpResponse:
+def publish(call: Call, ig: str) -> HttpResponse:
     """Make a container visible, once."""
     account = authorized(call, instagram.PUBLISH, ig)
     if not call.text("creation_id"):
@@ -68,7 +68,7 @@ def used(call: Call, account: str) -> int:
     return recent.count()
 
 
-def publishing_limit(call: Call, version: str, ig: str) -> HttpResponse:
+def publishing_limit(call: Call, ig: str) -> HttpResponse:
     """Show the number of the account's posts within a day, and their limit."""
     account = authorized(call, BASIC, ig)
     config = {"quota_total": POSTS_PER_DAY, "quota_duration": 86_400}
@@ -83,14 +83,14 @@ def posts_of(call: Call, account: str) -> "QuerySet[Post]":
     return rows.order_by("-created_at", "-pk")
 
 
-def listed(call: Call, version: str, ig: str) -> HttpResponse:
+def listed(call: Call, ig: str) -> HttpResponse:
     """List posts and reels, newest first."""
     account = authorized(call, BASIC, ig)
     rows = [post for post in posts_of(call, account) if post.data["product"] != "STORY"]
     return page(call, rows)
 
 
-def stories(call: Call, version: str, ig: str) -> HttpResponse:
+def stories(call: Call, ig: str) -> HttpResponse:
     """List the stories that have not expired."""
     account = authorized(call, BASIC, ig)
     young = posts_of(call, account).filter(created_at__gt=call.now - STORY_LIVES)
@@ -116,7 +116,7 @@ def is_over(call: Call, post: Post) -> bool:
     return post.data.get("product") == "STORY" and post.created_at <= call.now - STORY_LIVES
 
 
-def show(call: Call, version: str, node_id: str) -> HttpResponse:
+def show(call: Call, node_id: str) -> HttpResponse:
     """Show the asked fields of a container, a post or a comment."""
     account = authorized(call, BASIC)
     container = containers.find(ID, account, node_id)
@@ -148,7 +148,7 @@ def node(call: Call, post: Post) -> dict[str, Any]:
     }
 
 
-def comment(call: Call, version: str, media: str) -> HttpResponse:
+def comment(call: Call, media: str) -> HttpResponse:
     """Comment as the account."""
     post = existing(call, media)
     authorized(call, COMMENTS, post.account)
@@ -173,7 +173,7 @@ def comment(call: Call, version: str, media: str) -> HttpResponse:
     return JsonResponse({"id": made.external_id})
 
 
-def comments(call: Call, version: str, media: str) -> HttpResponse:
+def comments(call: Call, media: str) -> HttpResponse:
     """List the comments of a post, newest first."""
     post = existing(call, media)
     authorized(call, COMMENTS, post.account)
@@ -202,7 +202,7 @@ def comment_node(post: Post) -> dict[str, Any]:
     }
 
 
-def delete(call: Call, version: str, node_id: str) -> HttpResponse:
+def delete(call: Call, node_id: str) -> HttpResponse:
     """Delete a post with its comments: by Facebook login only."""
     if call.host != FACEBOOK_HOST:
         raise graph.missing(call)

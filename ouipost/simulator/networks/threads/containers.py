@@ -57,7 +57,7 @@ def check_text(call: Call) -> None:
     link = call.text("link_attachment")
     if link and (call.text("media_type") != "TEXT" or not pages.is_address(link)):
         raise invalid("Param link_attachment must be a valid URL, and only goes with a text")
-    named = [url.expanded for url in counting.urls(call.text("text"))] + ([link] if link else [])
+    named = [url.expanded for url in counting.whole_urls(call.text("text"))] + ([link] if link else [])
     if len({each.partition("://")[2].rstrip("/") for each in named}) > MAX_LINKS:
         title = "THREADS_API__LINK_LIMIT_EXCEEDED"
         raise error("(#100) The post has too many links", 100, error_user_title=title)

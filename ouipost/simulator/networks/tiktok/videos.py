@@ -35,6 +35,7 @@ VIDEO_FIELDS = (
     *("width", "embed_html", "embed_link", "is_aigc", *COUNTS),
 )
 LONGEST_TEXT = 150
+"""In UTF-16 units, as TikTok counts texts."""
 MOST, USUAL = 20, 10
 LATEST = 10**14
 """The latest cursor, in the year 5138."""
@@ -129,8 +130,8 @@ def shown(call: Call, post: Post, fields: Sequence[str]) -> dict[str, Any]:
         "create_time": int(post.created_at.timestamp()),
         "cover_image_url": f"{call.base}/_media/{facts.pk}" if facts else "",
         "share_url": post.url,
-        "video_description": post.text[:LONGEST_TEXT],
-        "title": (post.data["title"] or post.text)[:LONGEST_TEXT],
+        "video_description": _cut(post.text),
+        "title": _cut(post.data["title"] or post.text),
         "duration": int(facts.data.get("seconds", 0)) if facts else 0,
         "height": facts.height if facts else 0,
         "width": facts.width if facts else 0,
@@ -139,6 +140,11 @@ def shown(call: Call, post: Post, fields: Sequence[str]) -> dict[str, Any]:
         "is_aigc": post.data["is_aigc"],
     } | {name: counted(call, post, name) for name in COUNTS}
     return {name: everything[name] for name in fields}
+
+
+def _cut(text: str) -> str:
+    """Return the beginning of a text, which may end with half of an emoji."""
+    return text.encode("utf-16-le")[: 2 * LONGEST_TEXT].decode("utf-16-le", errors="surrogatepass")
 
 
 def counted(call: Call, post: Post, metric: str) -> int:

@@ -1,0 +1,82 @@
+"""The places that accounts' pace gives to targets, and the posts that only wait for theirs."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts import allowance, pacing
+from accounts.models import SocialAccount
+from ouipost.moments import written_in_utc
+from ouipost.phrases import Phrase
+from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
+
+SOON = timedelta(minutes=5)
+"""A delay that is not worth a warning."""
+MOST_RECKONED = 1000
+"""Posts by which a place is estimated, at most."""
+NEEDS_PLACE = Q(Q(sends=0) | Q(sent_at__lt=F("scheduled_at")), outcome_unknown=False)
+"""Targets that need one of their account's places; `needs_place` is the same test for one target."""
+IN_LINE = Q(NEEDS_PLACE, due_at__gt=F("scheduled_at"), error__isnull=True, waits_for="")
+"""Targets that were put off, and wait only for their places."""
+UNBEGUN = Q(IN_LINE, attempts=0, in_flight=None, remote_id="")
+"""Targets of those that no worker has tried yet."""
+
+
+class Placed(Protocol):
+    """A target, or columns of one, that may need one of its account's places."""
+
+    @property
+    def outcome_unknown(self) -> bool: ...
+
+    @property
+    def sends(self) -> int: ...
+
+    @property
+    def sent_at(self) -> datetime | None: ...
+
+    @property
+    def scheduled_at(self) -> datetime | None: ...
+
+
+def needs_place(target: Placed) -> bool:
+    """Return whether a target needs one of its account's places. A look for an earlier send, or the engine's repetition
+    of one, does not; a send that was scheduled again since does."""
+    is_anew = target.sent_at is not None and target.scheduled_at is not None and target.sent_at < target.scheduled_at
+    return not target.outcome_unknown and (not target.sends or is_anew)
+
+
+def is_in_line(post: Post) -> bool:
+    """Return whether a post's time has come, and it only waits for its accounts' places."""
+    return post.status == PostStatus.SCHEDULED and not begun([post.pk]).exists()
+
+
+def begun(posts: Collection[str]) -> TargetQuerySet:
+    """Match the targets of these posts that do not only wait for their places."""
+    return Target.objects.active().filter(~UNBEGUN, post__in=posts).exclude(status=TargetStatus.DRAFT)
+
+
+def goes_out_later(account: SocialAccount, at: datetime | None) -> Phrase | None:
+    """Return a message if the account's pace does not let a post go out that is scheduled for this time."""
+    if at is None or at < timezone.now():
+        return None
+    place = _last_place(account, until=at)
+    if place is None or place < at + SOON:
+        return None
+    return Phrase(
+        "{account} has others to post before, and a pace to keep: this post goes out at about {moment}.",
+        account=account.introduced,
+        moment=written_in_utc(place),
+    )
+
+
+def _last_place(account: SocialAccount, *, until: datetime) -> datetime | None:
+    """Return about when the last of the account's posts that are due until then goes out; a thread counts as one."""
+    pace, used, place = pacing.pace_of(account.platform), account.paced_at, None
+    waiting = Target.objects.filter(NEEDS_PLACE, account=account, due_at__lte=until).order_by("due_at")
+    for due_at in waiting.values_list("due_at", flat=True)[:MOST_RECKONED] if pace else ():
+        place = allowance.free_at(pace, used, count=1, now=due_at or until)
+        used = allowance.after(pace, used, count=1, now=place)
+    return place
