@@ -12,8 +12,6 @@ from django.utils.html import format_html
 
 from adminapi.templatetags.charts import DASH, number
 
-WRITTEN = "DATETIME_FORMAT"
-
 
 def column(
     name: str, label: Any, *, boolean: bool = False, sorts: bool = False, tell: Callable[[Any], Any] | None = None
@@ -50,4 +48,5 @@ def moment(at: datetime | None, zone: str = "") -> str:
     """Write a moment for the console's sentences: by the clock of this zone, which the page names; else in UTC."""
     if at is None:
         return ""
-    return date_format(at.astimezone(ZoneInfo(zone)), WRITTEN) if zone else f"{date_format(at.astimezone(UTC), WRITTEN)} UTC"
+    written = date_format(at.astimezone(ZoneInfo(zone or "UTC")), "DATETIME_FORMAT")
+    return written if zone else f"{written} UTC"

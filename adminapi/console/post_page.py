@@ -121,7 +121,7 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     paused = held_up(targets, workspace_id=post.workspace_id)
     return {
         "post": post,
-        "headline": _between_tries(verdicts, targets, zone=post.workspace.timezone, now=now) or headline(post, targets, now=now),
+        "headline": _between_tries(post, targets, verdicts, now=now) or headline(post, targets, now=now),
         "verdicts": [each | {"is_paused": each["target"].pk in paused} for each in verdicts],
         "recipients": recipients,
         "timeline": [_line(entry) for entry in entries],
@@ -146,7 +146,7 @@ def headline(post: Post, targets: Sequence[Target], *, now: datetime) -> str:
 
 
 def _between_tries(
-    verdicts: Sequence[Mapping[str, Any]], targets: Sequence[Target], *, zone: str, now: datetime
+    post: Post, targets: Sequence[Target], verdicts: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> str:
     """Return the headline of a post whose open targets all wait for another try; empty for any other post."""
     waits = [each for each in verdicts if each["target"].status in UNSETTLED]
@@ -155,7 +155,7 @@ def _between_tries(
         return ""
     told = IN_DOUBT if any(each["target"].outcome_unknown for each in waits) else NOT_SENT
     is_partly_out = any(target.status == TargetStatus.PUBLISHED for target in targets)
-    return str(NOT_EVERYWHERE if is_partly_out else told) % {"moment": moment(min(moments), zone)}
+    return str(NOT_EVERYWHERE if is_partly_out else told) % {"moment": moment(min(moments), post.workspace.timezone)}
 
 
 def _verdict(post: Post, target: Target, entries: Sequence[Entry]) -> dict[str, Any]:
