@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.utils.formats import date_format
@@ -43,6 +44,9 @@ def column(
     return admin.display(description=label, boolean=boolean or None, ordering=path if sorts else None)(shown)
 
 
-def moment(at: datetime | None) -> str:
-    """Write a moment for the console's sentences, in UTC."""
-    return f"{date_format(at.astimezone(UTC), 'DATETIME_FORMAT')} UTC" if at else ""
+def moment(at: datetime | None, zone: str = "") -> str:
+    """Write a moment for the console's sentences: by the clock of this zone, which the page names; else in UTC."""
+    if at is None:
+        return ""
+    written = date_format(at.astimezone(ZoneInfo(zone or "UTC")), "DATETIME_FORMAT")
+    return written if zone else f"{written} UTC"

@@ -121,7 +121,7 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     paused = held_up(targets, workspace_id=post.workspace_id)
     return {
         "post": post,
-        "headline": _between_tries(targets, verdicts, now=now) or headline(post, targets, now=now),
+        "headline": _between_tries(post, targets, verdicts, now=now) or headline(post, targets, now=now),
         "verdicts": [each | {"is_paused": each["target"].pk in paused} for each in verdicts],
         "recipients": recipients,
         "timeline": [_line(entry) for entry in entries],
@@ -139,12 +139,15 @@ def headline(post: Post, targets: Sequence[Target], *, now: datetime) -> str:
         return message % {"schedule": post.schedule}
     if pauses_of(targets, workspace_id=post.workspace_id, now=now):
         return str(PAUSED)
+    zone = post.workspace.timezone
     if post.status == PostStatus.SCHEDULED and post.moment < now:
-        return _("It was to go out on %(moment)s, and waits.") % {"moment": moment(post.moment)}
-    return str(HEADLINES[post.status]) % {"moment": moment(post.moment)}
+        return _("It was to go out on %(moment)s, and waits.") % {"moment": moment(post.moment, zone)}
+    return str(HEADLINES[post.status]) % {"moment": moment(post.moment, zone)}
 
 
-def _between_tries(targets: Sequence[Target], verdicts: Sequence[Mapping[str, Any]], *, now: datetime) -> str:
+def _between_tries(
+    post: Post, targets: Sequence[Target], verdicts: Sequence[Mapping[str, Any]], *, now: datetime
+) -> str:
     """Return the headline of a post whose open targets all wait for another try; empty for any other post."""
     waits = [each for each in verdicts if each["target"].status in UNSETTLED]
     moments = [each["next_at"] for each in waits if each["cause"] and each["next_at"] and each["next_at"] > now]
@@ -152,7 +155,7 @@ def _between_tries(targets: Sequence[Target], verdicts: Sequence[Mapping[str, An
         return ""
     told = IN_DOUBT if any(each["target"].outcome_unknown for each in waits) else NOT_SENT
     is_partly_out = any(target.status == TargetStatus.PUBLISHED for target in targets)
-    return str(NOT_EVERYWHERE if is_partly_out else told) % {"moment": moment(min(moments))}
+    return str(NOT_EVERYWHERE if is_partly_out else told) % {"moment": moment(min(moments), post.workspace.timezone)}
 
 
 def _verdict(post: Post, target: Target, entries: Sequence[Entry]) -> dict[str, Any]:
