@@ -25,7 +25,7 @@ from tests.posts.schedules.operations import Operations, When
 from tests.posts.schedules.system import PLATFORMS, Office
 from tests.posts.system import drawn, lived, running_as
 
-LIVES = int(os.environ.get("LIVES", "4"))
+LIVES = int(os.environ.get("LIVES", "2"))
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 20 * LIVES)]
 STARTS = {
     "Europe/Paris": ("2026-10-24T05:00", "2027-03-27T12:00"),
