@@ -281,7 +281,9 @@
   // fields that were added. What the page tells of its post comes back too, unless a button may have changed that.
   const FLEETING = ["csrfmiddlewaretoken", "file", "key", "section"];
   const SHOWN = ["shown", "shown_file"];
+  let remembered = 0;
   function remember() {
+    remembered = edits;
     const left = [...FLEETING, ...(isLeaving ? SHOWN : [])];
     const written = [...new FormData(form)].filter(([name]) => !left.includes(name));
     history.replaceState({ ...history.state, written, isSaved: isLeaving || edits === saved }, "");
@@ -312,7 +314,8 @@
   }
 
   form.addEventListener("change", remember);
-  window.addEventListener("beforeunload", remember);
+  // During a step back the state may already be that of the page before: so only what was written since is remembered.
+  window.addEventListener("beforeunload", () => { if (isLeaving || edits !== remembered) remember(); });
   window.addEventListener("pageshow", () => {
     isLeaving = false;
     if (!isBack) return;
