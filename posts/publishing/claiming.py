@@ -272,7 +272,7 @@ def _as_locked(
 
 def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: datetime) -> list[Ready]:
     """Put off the targets that their account may not send yet, and return the others."""
-    free, paced = list[Ready](), list[str]()
+    free, put_off = list[Ready](), list[str]()
     for target in targets:
         account = accounts[target.account_id]
         until = pacing.wait(account, sends=needs_place(target), now=now)
@@ -284,9 +284,8 @@ def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: 
         elif until == account.held_until or pace is None:
             hold_account(target.account_id, until=until, now=now)
         else:
-            pace_account(target.account_id, until=until, spacing=allowance.interval(pace), now=now)
-            paced.append(target.account_id)
-    put_back(paced, now=now)
+            put_off += pace_account(target.account_id, until=until, spacing=allowance.interval(pace), now=now)
+    put_back(put_off, now=now)
     return free
 
 

@@ -1,6 +1,6 @@
 """Make an account's posts wait, in their order."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,28 +30,28 @@ def hold_account(account_id: str, *, until: datetime, now: datetime) -> None:
     _put_off(rows, first=until + NEXT, spacing=NEXT, before=until, now=now)
 
 
-def pace_account(account_id: str, *, until: datetime, spacing: timedelta, now: datetime) -> None:
-    """Give all due sends of the account its next free places from `until` on, in order.
+def pace_account(account_id: str, *, until: datetime, spacing: timedelta, now: datetime) -> list[str]:
+    """Give all due sends of the account its next free places from `until` on, in order, and return what was put off.
 
     Targets that were counted before, or only look for an earlier send, need none. The time for trying begins with the
     place. Call it in a transaction that has locked the account.
     """
     sends = Target.objects.filter(NEEDS_PLACE, account=account_id)
     by_now = now + timedelta.resolution
-    _put_off(sends, first=until, spacing=spacing, before=by_now, now=now, tries_for=GIVE_UP_AFTER)
+    return _put_off(sends, first=until, spacing=spacing, before=by_now, now=now, tries_for=GIVE_UP_AFTER)
 
 
-def put_back(accounts: Collection[str], *, now: datetime) -> None:
-    """Make the posts scheduled again that only wait for places of these accounts, so that they can be changed and
-    called off.
+def put_back(targets: Sequence[str], *, now: datetime) -> None:
+    """Make the posts of targets that were put off scheduled again, if they only wait for places, so that they can be
+    changed and called off.
 
     Call it in a transaction that has locked the accounts. A post that another transaction has locked follows when its
-    line moves.
+    target is put off again.
     """
-    waiting = Target.objects.filter(UNBEGUN, account__in=accounts, status=TargetStatus.PUBLISHING)
-    times = dict(waiting.values_list("post", "scheduled_at"))
-    for some in in_parts(list(times), AT_ONCE):
-        posts = Post.objects.filter(pk__in=some, status=PostStatus.PUBLISHING).order_by("pk")
+    for some in in_parts(targets, AT_ONCE):
+        waiting = Target.objects.filter(UNBEGUN, pk__in=some, status=TargetStatus.PUBLISHING)
+        times = dict(waiting.values_list("post", "scheduled_at"))
+        posts = Post.objects.filter(pk__in=times, status=PostStatus.PUBLISHING).order_by("pk")
         locked = dict(lock_free(posts).values_list("pk", "scheduled_at"))
         on_their_way = set(begun(locked).values_list("post", flat=True))
         ours = {pk: at or times[pk] for pk, at in locked.items() if pk not in on_their_way}
@@ -71,11 +71,11 @@ def _put_off(
     before: datetime,
     now: datetime,
     tries_for: timedelta | None = None,
-) -> None:
+) -> list[str]:
     """Put off the targets due before `before`: those whose turn it was go first, and new ones go behind the line.
 
     The line itself moves only if the first ones would overtake it. Each target in it gets its true place when its turn
-    comes, so a late send moves only the next one.
+    comes, so a late send moves only the next one. Returns those that were moved.
     """
     is_free = (Q(in_flight=None) | Q(lease_until__lte=now)) & Q(due_at__lt=before)
     is_behind = IN_LINE & Q(due_at__gte=before)
@@ -87,10 +87,11 @@ def _put_off(
         turns |= {pk: at for pk, at in line.values_list("pk", "due_at") if at}
     last = line.values_list("due_at", flat=True).last() if new else None
     places = _places(turns, new, first=first, behind=last and last + spacing, spacing=spacing)
-    behind = set(new) if last else set()
+    behind, moved = set(new) if last else set(), list[str]()
     for some in in_parts(list(places), AT_ONCE):
         values = {pk: _columns(places[pk], GIVE_UP_AFTER if pk in behind else tries_for) for pk in some}
-        _move(rows.filter(is_free | is_behind, pk__in=some), values)
+        moved += _move(rows.filter(is_free | is_behind, pk__in=some), values)
+    return moved
 
 
 def _places(
@@ -116,7 +117,9 @@ def _columns(at: datetime, tries_for: timedelta | None) -> dict[str, datetime]:
     return {"due_at": at} if tries_for is None else {"due_at": at, "give_up_at": at + tries_for}
 
 
-def _move(waiting: TargetQuerySet, places: Mapping[str, Mapping[str, Any]]) -> None:
-    """Move targets that still wait; those that another transaction has locked are left to it, and to the next claim."""
+def _move(waiting: TargetQuerySet, places: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Move targets that still wait, and return them; those that another transaction has locked are left to it, and to
+    the next claim."""
     ours = list(lock_free(waiting).values_list("pk", flat=True))
     update_each(Target, {pk: places[pk] for pk in ours})
+    return ours

@@ -867,9 +867,9 @@ def test_what_was_taken_back_while_it_was_held_up_does_not_come_due_again(
     Post.objects.filter(pk=post.pk).update(destinations=[account.pk])
     real, now = holding._move, database_now()
 
-    def change_and_move(*arguments: Any) -> None:
+    def change_and_move(*arguments: Any) -> list[str]:
         COMMANDS[name](post)
-        real(*arguments)
+        return real(*arguments)
 
     monkeypatch.setattr(holding, "_move", change_and_move)
     hold_account(account.pk, until=now + HOUR, now=now)
