@@ -374,8 +374,8 @@ def _use_up(connection: Connection, candidates: list[Candidate], *, actor: Actor
         connect(connection.workspace, platform=connection.platform, candidate=each, actor=actor, now=now)
         for each in candidates
     ]
-    for account, candidate in zip(accounts, candidates, strict=True):
-        _hand_on(candidate.tokens, account, actor=actor, now=now)
+    if accounts:  # all of them have the tokens of one person
+        _hand_on(candidates[0].tokens, accounts[0], actor=actor, now=now)
     return accounts
 
 
