@@ -64,8 +64,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     context = {
         "sheet": sheet,
         "previews": found,
-        "refused": _messages(sheet),
-        "mended_at": _by_message(sheet),
+        "refused": _refused(sheet),
         "errors": sum(trouble.is_error for each in found for trouble in each.troubles),
         "is_paused": any(each.paused for each in found),
         "warnings": sum(not trouble.is_error for each in found for trouble in each.troubles),
@@ -84,7 +83,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     media = saving.upload(sheet, given, actor=actor, pk=pk) if given else None
     draft = _draft(sheet.post, is_new=is_new) if sheet.post else {}
     if media is None:
-        return JsonResponse({"refused": _messages(sheet) or [_("No file came with the request.")], **draft})
+        return JsonResponse({"refused": [*_refused(sheet)] or [_("No file came with the request.")], **draft})
     row = render_to_string("console/compose/file.html", {"file": fields.thumbnail(sheet.files[-1])}, request)
     return JsonResponse({"row": row, **draft})
 
@@ -226,13 +225,9 @@ def _clock(post: Post) -> str:
     return f"{zone}, {offset(local)}" if local and comes_twice(local) else zone
 
 
-def _messages(sheet: Sheet) -> list[str]:
-    """Return all errors, each once, with the name of their field or file."""
-    return list(_by_message(sheet))
-
-
-def _by_message(sheet: Sheet) -> dict[str, str]:
-    """Return the id of the element of the page that can mend each error; empty if there is none."""
+def _refused(sheet: Sheet) -> dict[str, str]:
+    """Return all errors, each once and with the name of its field or file, and the id of the element of the page that
+    can mend it; empty if there is none."""
     errors = [(name, text) for name, texts in sheet.errors.items() for text in texts]
     return {words.of_field(name, text): fields.id_of(name) for name, text in errors}
 
@@ -258,8 +253,7 @@ def _shown(request: HttpRequest, sheet: Sheet, *, made: Post | None = None) -> H
         candidates=_candidates(sheet),
         scheduled=words.local(post.scheduled_at, _zone(post)) if post and post.scheduled_at else "",
         zone=_clock(post) if post else "",
-        refused=_messages(sheet),
-        mended_at=_by_message(sheet),
+        refused=_refused(sheet),
         **_awaited(post),
         accepted=",".join(EXTENSIONS),
         most_characters=MAX_CONTENT,
