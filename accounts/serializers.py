@@ -1,5 +1,6 @@
 """Accounts and platforms as the API shows and takes them."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from dataclasses import fields as dataclass_fields
@@ -25,6 +26,8 @@ from ouipost.errors import problems_in
 from workspaces.serializers import SETTINGS
 from workspaces.settings import check_settings
 
+CALLBACK_CHARACTERS = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
+"""Printable ASCII without the space and the backslash, at which browsers end a host, and `urlsplit` does not."""
 HASHTAG_SETTINGS = ("auto_hashtags", "default_hashtags")
 """Settings of a workspace that an account may override."""
 
@@ -294,7 +297,7 @@ def _is_callback_url(value: str) -> bool:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return False
-    if not host or parts.fragment or not value.isascii() or not value.isprintable() or " " in value:
+    if not host or parts.fragment or not CALLBACK_CHARACTERS.fullmatch(value):
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
 

@@ -134,6 +134,7 @@ BAD = [
     "https://a.example/#part",
     "https://a.example/a b",
     "https://a.example:port/",
+    "http://a.example\\@127.0.0.1/cb",
     "https://[::1/",
     "",
     "https://a.example/" + "x" * 2000,
