@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -40,6 +41,11 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace], KeyedViewSet[Work
 
     def hides(self, error: Exception) -> bool:
         return isinstance(error, Http404) and self.action != "destroy"  # a repeated DELETE gets its stored success
+
+    def renew(self, data: dict[str, Any]) -> None:
+        """Raise Http404 if the workspace that was created is no longer the key's."""
+        if self.action == "create":
+            get_object_or_404(self.get_queryset(), pk=data["workspace"]["id"])
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one workspace with its accounts and numbers."""

@@ -293,7 +293,8 @@ class EnvelopeSchema(AutoSchema):
     def _failures(self) -> list[int]:
         failures = {400, 406, 500, 503}
         failures |= {401, 403, 429} if self.view.get_authenticators() else set(getattr(self.view, "refuses_with", ()))
-        if "{" in self.path or self.view.needs_workspace:
+        is_of_rows = "{" in self.path or self.view.needs_workspace
+        if is_of_rows or (self.path.startswith("/api/") and self._takes_idempotency_key()):  # the row of a repeat
             failures.add(404)
         if self.method not in SAFE_METHODS:
             failures |= {409, 413, 415, 422}

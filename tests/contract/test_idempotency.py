@@ -142,12 +142,12 @@ def test_where_the_path_names_the_workspace_the_header_is_no_part_of_a_keys_scop
     assert Workspace.objects.count() == before + 1
 
 
-@pytest.mark.parametrize("path", ["/api/posts", "/api/workspaces/{}"])
+@pytest.mark.parametrize("path", ["/api/posts", "/api/workspaces/{}", "/api/workspaces"])
 def test_a_key_that_lost_a_workspace_is_shown_no_answer_from_it(workspace: Workspace, path: str) -> None:
     make_account(workspace)
     key, secret = make_key(workspace_ids=[workspace.pk])
     api, method = ApiClient(secret, workspace.pk), "PUT" if "{}" in path else "POST"
-    body = {"name": "Baker's"} if method == "PUT" else BODY
+    body = {"name": "Baker's"} if "workspaces" in path else BODY
     first = api(method, path.format(workspace.pk), body, Idempotency_Key="k")
     update_key(key, values={"workspace_ids": [make_workspace().pk]}, actor=SYSTEM)
 
