@@ -342,6 +342,11 @@ class TestPinterest(LookCase, OAuth2Case):
 
         assert [each for each in profile.metadata["boards"] if "sections" not in each] == boards[20:]
 
+    def test_who_refreshes_an_account_does_not_wait_long_for_sections(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("accounts.platforms.pinterest.SECTIONS_SECONDS", 0)
+
+        assert self.connector.profile(FakeSession(*self.candidate_calls), self.account) == PROFILE
+
     def test_an_app_on_trial_has_no_calls_to_spare_for_sections(self) -> None:
         trial = Pinterest(App(client_id="id", product="trial"))
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import takewhile
+from time import monotonic
 from typing import Any
 
 from accounts.platforms.base import Recovery, Save, Session
@@ -34,7 +36,7 @@ from ouipost.phrases import Phrase
 
 ENTRIES_A_PAGE = 250
 MOST_PAGES = 40
-BOARDS_WITH_SECTIONS = 20
+BOARDS_WITH_SECTIONS, SECTIONS_SECONDS = 20, 10.0
 PINS_A_PAGE = 100
 OLDER = "older"
 """The product of an app that was made before 25 September 2025."""
@@ -155,11 +157,12 @@ class Pinterest(OAuth2Connector):
         return self._listed(session, token, "boards", "id", "name", "privacy")
 
     def _with_sections(self, session: Session, token: str, boards: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the boards, the first ones with their sections, each of which takes a request; none on failure."""
+        """Return the boards, the first ones with their sections: each takes a request, and somebody may be waiting."""
         most = 0 if self.app.product == validation.TRIAL else BOARDS_WITH_SECTIONS
         found: list[dict[str, Any]] = []
+        until = monotonic() + SECTIONS_SECONDS
         with suppress(PlatformError):
-            for board in boards[:most]:
+            for board in takewhile(lambda _: monotonic() < until, boards[:most]):
                 sections = self._listed(session, token, f"boards/{board['id']}/sections", "id", "name")
                 found.append(board | {pinterest_pins.SECTIONS: sections})
         return [*found, *boards[len(found) :]]
