@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from oauthlib.oauth2 import WebApplicationClient
 
-from accounts import hooks, registry
+from accounts import hooks, registry, superseded
 from accounts.credentials import hosted_url
 from accounts.models import NAME_LENGTH, AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import Connector, PasswordConnector, SignIn
@@ -24,7 +24,7 @@ from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, WhoA
 from accounts.platforms.gone import gone_message
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.shapes import Candidate, Profile, Tokens
-from accounts.tokens import expire, refresh_time
+from accounts.tokens import refresh_time
 from ouipost.crypto import digest
 from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import Old
@@ -46,10 +46,6 @@ MOST_NAMED = 3
 DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")
 """Error codes of networks for a person who denies access; any other is between the network and this installation."""
 
-ENDED_ELSEWHERE = Phrase(
-    "The same person has signed in elsewhere with other permissions, and the network has ended this sign-in. Sign in "
-    "again, with the same permissions everywhere."
-)
 ELSEWHERE = Phrase("This account is already connected, and is not on that server. Check the server's address.")
 
 
@@ -255,7 +251,7 @@ def complete(
     candidates = _candidates(connection, code=code, now=now)
     if not candidates:
         raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
-    in_transaction(lambda: _expire_elsewhere(workspace, candidates[0], platform=connection.platform))
+    in_transaction(lambda: superseded.expire_elsewhere(workspace, candidates[0], platform=connection.platform))
     if connection.account is not None:
         candidates = _of(connection.account, candidates)
     if any(len(each.remote_id) > ACCOUNT_ID_LENGTH for each in candidates):
@@ -319,27 +315,6 @@ def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Can
         return connector.candidates(session, tokens)
     except PlatformError as error:
         raise OAuthExchangeFailed(Phrase("{verdict}: {error}", verdict=_verdict(error), error=error.message)) from error
-
-
-def _expire_elsewhere(workspace: Workspace, candidate: Candidate, *, platform: str) -> None:
-    """Expire the person's accounts in other workspaces whose tokens a sign-in has ended.
-
-    Another workspace may be another customer's: it is told at once, but gets no tokens that were not given for it.
-    """
-    connector = registry.get(platform, sandbox=workspace.is_sandbox)
-    if not connector.other_scopes_end_tokens:
-        return
-    present = Workspace.objects.present().filter(mode=workspace.mode).exclude(pk=workspace.pk)
-    rows = SocialAccount.objects.connected().filter(platform=platform, workspace__in=present)
-    for other in rows.filter(metadata__user_id=candidate.metadata["user_id"]).order_by("pk"):
-        if _is_ended(connector, other, candidate.tokens):
-            expire(other, AuthExpired(ENDED_ELSEWHERE))
-
-
-def _is_ended(connector: Connector, account: SocialAccount, tokens: Tokens) -> bool:
-    """Whether new tokens of the same person have ended an account's own."""
-    has_other_scopes = bool(account.permissions) and set(account.permissions) != set(tokens.scopes)
-    return has_other_scopes and connector.is_of_this_product(account.metadata)
 
 
 def _of(account: SocialAccount, candidates: list[Candidate]) -> list[Candidate]:
@@ -411,7 +386,7 @@ def _hand_on(tokens: Tokens, account: SocialAccount, *, actor: Actor, now: datet
     family = lock_family(account.workspace_id, account.platform) if connector.other_scopes_end_tokens else []
     for other in family:
         is_theirs = other.is_connected and other.metadata.get("user_id") == account.metadata["user_id"]
-        if is_theirs and _is_ended(connector, other, tokens):
+        if is_theirs and superseded.is_ended(connector, other, tokens):
             _take_tokens(other, tokens, now=now)
             other.save()
             record("connected", other, actor=actor, platform=other.platform, account_name=other.name)
