@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from oauthlib.oauth2 import WebApplicationClient
 
-from accounts import hooks, registry
+from accounts import hooks, registry, superseded
 from accounts.credentials import hosted_url
 from accounts.models import NAME_LENGTH, AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import Connector, PasswordConnector, SignIn
@@ -251,6 +251,7 @@ def complete(
     candidates = _candidates(connection, code=code, now=now)
     if not candidates:
         raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
+    in_transaction(lambda: superseded.expire_elsewhere(workspace, candidates[0], platform=connection.platform))
     if connection.account is not None:
         candidates = _of(connection.account, candidates)
     if any(len(each.remote_id) > ACCOUNT_ID_LENGTH for each in candidates):
@@ -385,8 +386,7 @@ def _hand_on(tokens: Tokens, account: SocialAccount, *, actor: Actor, now: datet
     family = lock_family(account.workspace_id, account.platform) if connector.other_scopes_end_tokens else []
     for other in family:
         is_theirs = other.is_connected and other.metadata.get("user_id") == account.metadata["user_id"]
-        is_ended = connector.is_of_this_product(other.metadata) and set(other.permissions) != set(tokens.scopes)
-        if is_theirs and is_ended:
+        if is_theirs and superseded.is_ended(connector, other, tokens):
             _take_tokens(other, tokens, now=now)
             other.save()
             record("connected", other, actor=actor, platform=other.platform, account_name=other.name)

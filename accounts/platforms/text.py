@@ -215,9 +215,14 @@ def comparable(text: str) -> str:
     for sign, escaped in ESCAPED.items():
         text = escaped.sub(sign, text)
     text = composed(UNSEEN.sub("", text))
+    text = SCHEME.sub("", _in_plain_links(text))  # a scheme in a word begins no link, and may be of a network's link
+    return " ".join(_in_plain_links(text).split())
+
+
+def _in_plain_links(text: str) -> str:
     links = find_whole_links(text)
     parts = zip_longest(between(text, links), (_plain(each.value) for each in links), fillvalue="")
-    return " ".join("".join(chain.from_iterable(parts)).split())
+    return "".join(chain.from_iterable(parts))
 
 
 def _plain(address: str) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.db import OperationalError
 
-from accounts import connecting
+from accounts import connecting, superseded
 from accounts.connecting import OAuthExchangeFailed, OAuthStateInvalid, Pending, Started
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import SignIn
@@ -97,7 +97,6 @@ def test_who_signs_in_again_is_asked_for_the_scopes_of_the_account_unless_others
         ({"metadata": {"user_id": "2", "product": "community"}}, False),
         ({"metadata": {"user_id": "1", "product": ""}}, False),
         ({"disconnected_at": NOW}, False),
-        ({"workspace": "another"}, False),
     ],
 )
 def test_a_linkedin_sign_in_renews_the_accounts_whose_tokens_it_has_ended(
@@ -105,9 +104,8 @@ def test_a_linkedin_sign_in_renews_the_accounts_whose_tokens_it_has_ended(
 ) -> None:
     member = {"user_id": "1", "product": "community"}
     tokens = Tokens(access_token="new", scopes=("r_basicprofile", "w_organization_social"))
-    of_another = make_workspace() if values.pop("workspace", "") else workspace
     given = {"platform": "linkedin", "remote_id": "urn:li:organization:1", "metadata": member, "permissions": ["old"]}
-    page = make_account(of_another, **given | values)
+    page = make_account(workspace, **given | values)
 
     candidate = make_candidate("urn:li:person:1", type="profile", tokens=tokens, metadata=member)
     signed_in = connect(workspace, network, candidate, platform="linkedin")
@@ -117,6 +115,39 @@ def test_a_linkedin_sign_in_renews_the_accounts_whose_tokens_it_has_ended(
     assert page.unseal().access_token == ("new" if is_ended else "token")
     assert list(told) == [signed_in[0].pk, *([page.pk] if is_ended else [])]
     assert page.status == "active"
+
+
+@pytest.mark.parametrize(
+    ("values", "is_ended"),
+    [
+        ({}, True),
+        ({"remote_id": "urn:li:person:1"}, True),
+        ({"permissions": ["w_organization_social", "r_basicprofile"]}, False),
+        ({"permissions": []}, False),
+        ({"metadata": {"user_id": "2", "product": "community"}}, False),
+        ({"metadata": {"user_id": "1", "product": ""}}, False),
+        ({"workspace": {"mode": "live"}}, False),
+        ({"workspace": {"deleted_at": NOW}}, False),
+    ],
+)
+def test_a_linkedin_sign_in_expires_the_accounts_of_other_workspaces_whose_tokens_it_has_ended(
+    workspace: Workspace, network: FakeNetwork, values: dict[str, Any], is_ended: bool
+) -> None:
+    """Even before an account is chosen: the network ends them when it gives the new tokens."""
+    member = {"user_id": "1", "product": "community"}
+    tokens = Tokens(access_token="new", scopes=("r_basicprofile", "w_organization_social"))
+    given = {"platform": "linkedin", "remote_id": "urn:li:organization:1", "metadata": member, "permissions": ["old"]}
+    elsewhere = make_workspace(**values.pop("workspace", {}))
+    page = make_account(elsewhere, **given | values)
+
+    both = [make_candidate(f"urn:li:person:{each}", tokens=tokens, metadata=member) for each in (1, 2)]
+    assert isinstance(connect(workspace, network, *both, platform="linkedin"), Pending)
+
+    page.refresh_from_db()
+    told = Event.objects.filter(type="account.expired").values_list("resource_id", "workspace_id")
+    assert page.unseal().access_token == "token"
+    assert (page.status, list(told)) == (("expired", [(page.pk, elsewhere.pk)]) if is_ended else ("active", []))
+    assert (page.last_error or {}).get("message") == (superseded.ENDED_ELSEWHERE if is_ended else None)
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,8 @@ TABLE = {
     },
     "pinterest": {
         "api.pinterest.com/{v}": "POST oauth/token, GET user_account, GET user_account/analytics, GET boards, "
-        "GET boards/{id}/pins, GET boards/{id}/sections/{id}/pins, POST pins, GET pins/{id}, GET pins/{id}/analytics, "
-        "POST media, GET media/{id}",
+        "GET boards/{id}/pins, GET boards/{id}/sections, GET boards/{id}/sections/{id}/pins, POST pins, GET pins/{id}, "
+        "GET pins/{id}/analytics, POST media, GET media/{id}",
         "{storage}": "POST ",
     },
     "threads": {

@@ -299,6 +299,22 @@ def test_a_sign_in_with_other_scopes_leaves_the_persons_other_accounts_connected
     assert "r_organization_admin" in shown["permissions"]
 
 
+def test_a_sign_in_with_other_scopes_expires_the_persons_accounts_in_other_workspaces(world: World) -> None:
+    page = world.client.connect("linkedin", choose=1)
+    other = world.client.call("POST", "/api/workspaces", json={"name": "Another", "mode": "sandbox"})["workspace"]
+    elsewhere = Client(BASE, api_key=world.api.headers["X-API-Key"], workspace_id=other["id"])
+    asked = {"platform": "linkedin", "callback_url": CALLBACK, "scopes": ["r_organization_admin"]}
+    back = answer(elsewhere.call("POST", "/api/accounts", json=asked)["auth_url"], lambda form: form)
+
+    elsewhere.call("POST", "/api/accounts/callback", json={"state": back["state"], "code": back["code"]})
+
+    shown = world.client.call("GET", f"/api/accounts/{page['id']}")["account"]
+    assert (shown["status"], shown["expires_at"], shown["health"]["token_valid"]) == ("expired", None, False)
+    [account] = SocialAccount.objects.select_related("workspace").filter(pk=page["id"])
+    with pytest.raises(AuthExpired):
+        registry.of(account).profile(registry.session("linkedin", account.workspace), account.unseal())
+
+
 def test_a_members_post_that_a_person_did_not_see_is_there_once(world: World) -> None:
     lost = {"status": 502, "body": "", "after_accept": True}
     networks.Fault.objects.create(network="linkedin", effect="status", options=lost)

@@ -1,6 +1,5 @@
 """The numbers of Facebook's posts and Pages."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.platforms.errors import Rejected
-from accounts.platforms.facebook import numbers as facebook_numbers
+from accounts.platforms.meta import numbers as meta_numbers
 from accounts.platforms.shapes import AccountNumbers, Demographics, PostNumbers
 from tests.networks.container_case import graph_error
 from tests.networks.facebook_calls import ACCOUNT, CONNECTOR, OWNER, read
@@ -42,13 +41,6 @@ NODE = {
     "id": "1001_555",
 }
 BAD_NAME = graph_error(100, message="(#100) The value must be a valid insights metric")
-
-
-@pytest.fixture(autouse=True)
-def _forget_bad_names() -> Iterator[None]:
-    facebook_numbers.gone.clear()
-    yield
-    facebook_numbers.gone.clear()
 
 
 def fields(answer: Any) -> Call:
@@ -142,7 +134,7 @@ def test_one_bad_name_is_found_out_and_remembered_for_a_day() -> None:
 
 
 def test_the_last_name_is_asked_for_once_and_without_any_nothing_is_asked() -> None:
-    facebook_numbers.gone.update(dict.fromkeys(METRICS[1:], NOW))
+    meta_numbers.refused.update(dict.fromkeys(METRICS[1:], NOW))
 
     last = numbers(fields(NODE), insights(METRICS[0], gets=BAD_NAME))
     none = numbers(fields(NODE))

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -625,6 +626,13 @@ def numbers(names: str, **values: int) -> Call:
     return read("17900/insights", {"data": data}, metric=names)
 
 
+def asked_alone(names: str, *, without: str) -> list[Call]:
+    """Return the calls for names of which one is refused: for all of them, and for each."""
+    each = [numbers(name, **{name: 5}) for name in names.split(",")]
+    refused = [replace(call, gets=graph_error(100)) if f"'{without}'" in str(call.sends) else call for call in each]
+    return [replace(numbers(names), gets=graph_error(100)), *refused]
+
+
 class TestComments(ListCase):
     connector = TestInstagram.connector
     own, other = comment(), comment("Something else", id="2")
@@ -641,8 +649,8 @@ class TestComments(ListCase):
 class TestNumbers(NumbersCase):
     connector, account = TestInstagram.connector, TestInstagram.account
 
-    def of_post(self, *calls: Call) -> dict[str, PostNumbers]:
-        return self.counted(["17900"], *calls)
+    def of_post(self, *calls: Call, now: datetime = NOW) -> dict[str, PostNumbers]:
+        return self.counted(["17900"], *calls, now=now)
 
     def test_a_post_tells_its_views_reach_and_interactions(self) -> None:
         values = {
@@ -677,14 +685,25 @@ class TestNumbers(NumbersCase):
 
         assert found["17900"].own == {"likes": 4, "comments": 2}
 
-    def test_a_name_that_is_not_known_any_more_does_not_fail_the_others(self) -> None:
-        refused = replace(numbers(POST_NAMES), gets=graph_error(100))
-        singles = [numbers(name, **{name: 5}) for name in POST_NAMES.split(",")]
-        singles[1] = replace(singles[1], gets=graph_error(100))
+    def test_a_name_that_is_not_known_any_more_fails_no_others_and_is_remembered_for_a_day(self) -> None:
+        refused, *singles = asked_alone(POST_NAMES, without="reach")
+        others = dict.fromkeys(POST_NAMES.replace("reach,", "").split(","), 5)
 
-        found = self.of_post(node(), refused, *singles)["17900"]
+        first = self.of_post(node(), refused, *singles)
+        second = self.of_post(node(), numbers(",".join(others), **others), now=later(hours=23))
+        of_another_kind = self.of_post(node("REELS"), numbers(POST_NAMES, reach=5), now=later(hours=23))
+        third = self.of_post(node(), numbers(POST_NAMES, reach=5), now=later(hours=24))
 
-        assert (found.impressions, found.reach, found.engagement) == (5, None, 5)
+        assert first == second
+        assert (first["17900"].impressions, first["17900"].reach, first["17900"].engagement) == (5, None, 5)
+        assert [of_another_kind["17900"].reach, third["17900"].reach] == [5, 5]
+
+    def test_where_every_name_is_refused_none_is_remembered(self) -> None:
+        """The post is refused then, and other posts may have all numbers."""
+        calls = [replace(each, gets=graph_error(100)) for each in asked_alone(POST_NAMES, without="")]
+
+        assert self.of_post(node(), *calls) == {"17900": PostNumbers()}
+        assert self.of_post(node(), numbers(POST_NAMES, reach=5))["17900"].reach == 5
 
     def test_a_story_with_few_viewers_has_no_numbers_yet(self) -> None:
         names = "views,reach,total_interactions,replies,shares"

@@ -69,6 +69,8 @@ ME = {
     "board_count": 2,
 }
 BOARDS = [{"id": "801", "name": "Bread", "privacy": "PUBLIC"}, {"id": "802", "name": "Cakes", "privacy": "PROTECTED"}]
+RYE = {"id": "5", "name": "Rye"}
+WITH_SECTIONS = [BOARDS[0] | {"sections": [RYE]}, BOARDS[1] | {"sections": []}]
 PROFILE = Profile(
     name="Bakery",
     username="bakery",
@@ -111,6 +113,10 @@ def get(path: str, answer: Any, status: int = 200, **params: Any) -> Call:
 def board_page(*boards: Mapping[str, Any], after: str = "", then: str | None = None) -> Call:
     params: dict[str, Any] = {"page_size": 250} | ({"bookmark": after} if after else {})
     return get("boards", {"items": [{**each, "pin_count": 5} for each in boards], "bookmark": then}, **params)
+
+
+def section_page(board: str, *sections: Mapping[str, str], status: int = 200) -> Call:
+    return get(f"boards/{board}/sections", {"items": [*sections], "bookmark": None}, status, page_size=250)
 
 
 def pin(**fields: Any) -> Call:
@@ -195,8 +201,8 @@ class TestPinterest(LookCase, OAuth2Case):
     )
     refreshed = replace(GIVEN, access_token="AT2", refresh_token="RT2")
     revoke_calls = ()
-    profile_calls = candidate_calls
-    profile = PROFILE
+    profile_calls = (*candidate_calls, section_page("801", RYE), section_page("802"))
+    profile = replace(PROFILE, metadata={"boards": WITH_SECTIONS})
     publications = {
         "image": Publication(
             Content(
@@ -320,6 +326,47 @@ class TestPinterest(LookCase, OAuth2Case):
 
         with pytest.raises(Unknown):
             self.connector.profile(FakeSession(get("user_account", ME), broken), self.account)
+
+    def test_of_boards_whose_sections_cannot_be_read_none_are_known(self) -> None:
+        calls = (*self.candidate_calls, section_page("801", RYE), section_page("802", status=503))
+
+        profile = self.connector.profile(FakeSession(*calls), self.account)
+
+        assert profile.metadata == {"boards": [WITH_SECTIONS[0], BOARDS[1]]}
+
+    def test_only_the_sections_of_the_first_boards_are_read(self) -> None:
+        boards = [{"id": str(each), "name": "Bread", "privacy": "PUBLIC"} for each in range(21)]
+        calls = (get("user_account", ME), board_page(*boards), *(section_page(str(each)) for each in range(20)))
+
+        profile = self.connector.profile(FakeSession(*calls), self.account)
+
+        assert [each for each in profile.metadata["boards"] if "sections" not in each] == boards[20:]
+
+    def test_who_refreshes_an_account_does_not_wait_long_for_sections(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("accounts.platforms.pinterest.SECTIONS_SECONDS", 0)
+
+        assert self.connector.profile(FakeSession(*self.candidate_calls), self.account) == PROFILE
+
+    def test_an_app_on_trial_has_no_calls_to_spare_for_sections(self) -> None:
+        trial = Pinterest(App(client_id="id", product="trial"))
+
+        assert trial.profile(FakeSession(*self.candidate_calls), self.account) == PROFILE
+
+    @pytest.mark.parametrize(
+        ("board", "section", "rules"),
+        [
+            ("801", "5", []),
+            ("801", "6", [("option_invalid", "options.board_section_id")]),
+            ("802", "5", [("option_invalid", "options.board_section_id")]),
+            ("803", "6", []),
+        ],
+    )
+    def test_a_section_is_looked_for_on_its_board(self, board: str, section: str, rules: list[tuple[str, str]]) -> None:
+        content = pinned(options={"board_id": board, "board_section_id": section})
+
+        unread = {"id": "803", "name": "Plans", "privacy": "PUBLIC"}
+
+        assert self.rules(content, {"boards": [*WITH_SECTIONS, unread]}) == rules
 
     @pytest.mark.parametrize(
         ("host", "shows_pins"),

@@ -9,7 +9,7 @@ import pytest
 
 from accounts.platforms.errors import Rejected
 from accounts.platforms.pinterest import Pinterest
-from accounts.platforms.shapes import App, Content, Media
+from accounts.platforms.shapes import App, Content, Media, Profile
 from ouipost.simulator import clock
 from ouipost.simulator.models import Account, Post
 from tests.in_process import in_process
@@ -115,6 +115,20 @@ def test_a_pin_in_a_section_is_published_once(at: Desk, lost: bool) -> None:
     at.publish(pin(at, image(), text="Rye", board_section_id=board["sections"][0]["id"]))
 
     assert visible() == [("post", "Rye", 1)]
+
+
+def test_a_section_is_of_the_board_as_it_was_last_read(at: Desk) -> None:
+    first, second, *_ = CONNECTOR.profile(at.session, at.account).metadata["boards"]
+    [rye, wheat] = Account.objects.get(network="pinterest").data["boards"][0]["sections"]
+    at.candidate = replace(at.candidate, metadata={"boards": [first, second]}, profile=Profile(name=""))
+
+    assert (first["sections"], second["sections"]) == ([rye, wheat], [])
+    for board, section in ((second, rye), (first, first)):
+        wanted = pin(at, image(), board_id=board["id"], board_section_id=section["id"])
+        assert at.rules(wanted) == ["option_invalid"]
+        with pytest.raises(Rejected, match="section"):
+            at.send(at.operation(wanted))
+    at.publish(pin(at, image(), board_section_id=wheat["id"]))
 
 
 def test_the_board_tells_pins_of_the_same_words_apart_by_their_time(at: Desk) -> None:

@@ -240,6 +240,8 @@ def test_hashtags_are_found(text: str, tags: list[str]) -> None:
         ("\u2764\ufe0f soft\u00adly, zero\u200bwidth", "\u2764 softly, zerowidth"),
         ('Tom & Jerry\'s <3 "&region="', "Tom &amp; Jerry&#39;s &lt;3 &quot;&amp;region=&quot;"),
         ("A literal &amp;", "A literal &amp;amp;"),
+        ("bread\u200bexample.com/rye?", "bread\u200bhttp://example.com/rye?"),
+        ("bread\u200bhttps://example.com", "breadhttps://example.com/"),
     ],
 )
 def test_what_a_network_changes_in_passing_makes_no_difference(one: str, other: str) -> None:

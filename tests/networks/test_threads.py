@@ -443,6 +443,10 @@ def numbers(**values: int) -> Call:
     return read("7001/insights", {"data": data}, metric=NAMES)
 
 
+def asked_for(names: str) -> dict[str, Any]:
+    return {"headers": BEARER, "params": {"metric": names}}
+
+
 class TestNumbers(NumbersCase):
     connector, account = TestThreads.connector, TestThreads.account
 
@@ -455,6 +459,16 @@ class TestNumbers(NumbersCase):
         found = self.of_post(numbers(views=50, **values))
 
         assert found == {"7001": PostNumbers(impressions=50, engagement=15, own=values)}
+
+    def test_a_name_that_is_not_known_any_more_is_remembered_for_a_day(self) -> None:
+        singles = [replace(numbers(**{name: 5}), sends=asked_for(name)) for name in NAMES.split(",")]
+        singles[0] = replace(singles[0], gets=graph_error(100))
+        others = NAMES.removeprefix("views,")
+
+        first = self.of_post(replace(numbers(), gets=graph_error(100)), *singles)
+        second = self.of_post(replace(numbers(**dict.fromkeys(others.split(","), 5)), sends=asked_for(others)))
+
+        assert first == second == {"7001": PostNumbers(engagement=25, own=dict.fromkeys(others.split(","), 5))}
 
     def test_a_repost_tells_nothing(self) -> None:
         assert self.of_post(numbers()) == {"7001": PostNumbers()}
@@ -480,7 +494,7 @@ class TestNumbers(NumbersCase):
             self.of_post(replace(numbers(), gets=gets))
 
     def test_what_refuses_a_single_name_for_another_reason_is_told(self) -> None:
-        single = replace(numbers(), sends={"headers": BEARER, "params": {"metric": "views"}}, gets=graph_error(10))
+        single = replace(numbers(), sends=asked_for("views"), gets=graph_error(10))
 
         with pytest.raises(Rejected) as caught:
             self.of_post(replace(numbers(), gets=graph_error(100)), single)

@@ -50,6 +50,14 @@ def test_a_long_post_of_premium_is_found_by_its_note(lost: bool) -> None:
     assert [kind for kind, _, _ in visible()] == ["post", "comment"]
 
 
+def test_a_lost_post_whose_link_follows_an_invisible_sign_is_found() -> None:
+    at = desk(lost=True)
+
+    at.publish(Content(text="Bread\u200bexample.com/rye, and rye\u200bhttps://example.com"))
+
+    assert [kind for kind, _, _ in visible()] == ["post"]
+
+
 def test_a_lost_post_is_looked_for_once_its_apps_limit_of_reads_has_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
     at, other = desk(), desk("Ada")
     operation = replace(at.operation(Content(text="Lost")), armed_at=now())

@@ -1,14 +1,14 @@
 """The numbers of posts and Pages: https://developers.facebook.com/docs/graph-api/reference/insights"""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from accounts.platforms.base import Session
 from accounts.platforms.errors import PlatformError, Rejected
 from accounts.platforms.facebook.api import Graph
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, sane_count
-from accounts.platforms.meta.numbers import in_percent, last_whole_day
+from accounts.platforms.meta.numbers import in_percent, last_whole_day, not_refused, refused
 from accounts.platforms.meta.visibility import is_not_visible, of_the_account
 from accounts.platforms.shapes import Account, AccountNumbers, Demographics, PostNumbers
 
@@ -25,10 +25,6 @@ PAGE_METRICS = {
 COUNTRIES = "page_follows_country"
 """Connectors ask for this; Meta's reference does not list it."""
 BAD_NAME = "valid insights metric"
-ASKED_AGAIN_AFTER = timedelta(days=1)
-gone: dict[str, datetime] = {}
-"""Metrics that Facebook did not know, with the time of that answer: one of them fails a whole call. After a day each
-is asked for again, as it may have been refused by mistake."""
 
 
 def of_post(graph: Graph, session: Session, account: Account, post_id: str, *, now: datetime) -> PostNumbers | None:
@@ -101,7 +97,7 @@ def insights(
     graph: Graph, session: Session, account: Account, subject: str, names: Iterable[str], *, now: datetime, **span: Any
 ) -> dict[str, Any]:
     """Return the last value of each metric that Facebook gives, by its name."""
-    asked = [name for name in names if name not in gone or gone[name] <= now - ASKED_AGAIN_AFTER]
+    asked = not_refused(names, now=now)
     if not asked:
         return {}
     try:
@@ -112,7 +108,7 @@ def insights(
     else:
         return {dig_text(each, "name"): _last(each) for each in dig_list(answer, "data")}
     if len(asked) == 1:
-        gone[asked[0]] = now
+        refused[asked[0]] = now
         return {}
     found: dict[str, Any] = {}
     for name in asked:

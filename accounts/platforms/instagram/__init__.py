@@ -207,7 +207,8 @@ class Instagram(ContainerConnector):
         return errors.failure(reason)
 
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
-        return instagram_numbers.of_post(partial(self.read, session, account), remote_id, of=account.remote_id)
+        read = partial(self.read, session, account)
+        return instagram_numbers.of_post(read, remote_id, of=account.remote_id, now=now)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         return instagram_numbers.of_account(partial(self.read, session, account), account.remote_id, now=now)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from accounts.platforms.errors import PlatformError, Rejected
 from accounts.platforms.http import dig_count, dig_text
@@ -19,11 +18,11 @@ OURS = {"likes": "likes", "comments": "comments", "shares": "shares", "saved": "
 TOO_FEW_VIEWERS = "10"
 
 
-def of_post(get: Read, media_id: str, *, of: str) -> PostNumbers | None:
+def of_post(get: Read, media_id: str, *, of: str, now: datetime) -> PostNumbers | None:
     """Return the numbers of a post of this account, None if it is gone, as a story is after a day."""
     try:
         node = get(media_id, fields="media_product_type,like_count,comments_count")
-        values = _values(get, media_id, is_story=dig_text(node, "media_product_type") == "STORY")
+        values = _values(get, media_id, of=of, product=dig_text(node, "media_product_type"), now=now)
     except PlatformError as error:
         if not is_gone(error):
             raise
@@ -40,9 +39,11 @@ def of_post(get: Read, media_id: str, *, of: str) -> PostNumbers | None:
     )
 
 
-def _values(get: Read, media_id: str, *, is_story: bool) -> Mapping[str, int]:
+def _values(get: Read, media_id: str, *, of: str, product: str, now: datetime) -> Mapping[str, int]:
+    is_story = product == "STORY"
+    names = STORY_NAMES if is_story else POST_NAMES
     try:
-        return insights(partial(get, f"{media_id}/insights"), STORY_NAMES if is_story else POST_NAMES)
+        return insights(partial(get, f"{media_id}/insights"), names, of=f"{of} {product}", now=now)
     except Rejected as refusal:
         if is_story and refusal.network_code == TOO_FEW_VIEWERS:
             return {}
@@ -54,7 +55,7 @@ def of_account(get: Read, account_id: str, *, now: datetime) -> AccountNumbers:
     with of_the_account():
         node = get(account_id, fields="followers_count,follows_count,media_count")
     ask = partial(get, f"{account_id}/insights", metric_type="total_value")
-    values = _of_a_day(partial(ask, period="day", **last_whole_day(now)))
+    values = _of_a_day(partial(ask, period="day", **last_whole_day(now)), of=account_id, now=now)
     return AccountNumbers(
         followers=dig_count(node, "followers_count"),
         following=dig_count(node, "follows_count"),
@@ -67,9 +68,9 @@ def of_account(get: Read, account_id: str, *, now: datetime) -> AccountNumbers:
     )
 
 
-def _of_a_day(read: Any) -> Mapping[str, int]:
+def _of_a_day(read: Read, *, of: str, now: datetime) -> Mapping[str, int]:
     """Return the daily counts; empty if they are refused, so that the followers are still read."""
     try:
-        return insights(read, ACCOUNT_NAMES)
+        return insights(read, ACCOUNT_NAMES, of=of, now=now)
     except Rejected:
         return {}

@@ -1,6 +1,6 @@
-"""Insights of Instagram and Threads."""
+"""Insights of Meta's networks."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,21 +10,44 @@ from accounts.platforms.shapes import Demographics
 
 NAME_REFUSED = "100"
 """One unknown name fails the whole call, with this code and no subcode."""
+ASKED_AGAIN_AFTER = timedelta(days=1)
+refused: dict[str, datetime] = {}
+"""Metrics that Meta refused, with the time of that answer: one of them fails a whole call. After a day each is asked
+for again, as it may have been refused by mistake."""
 
 Read = Callable[..., Any]
 
 
-def insights(read: Read, names: Sequence[str]) -> dict[str, int]:
-    """Return the available numbers by name; a name that the network refuses does not fail the others."""
+def not_refused(names: Iterable[str], *, now: datetime) -> list[str]:
+    """Return the names that are worth asking for."""
+    return [name for name in names if name not in refused or refused[name] <= now - ASKED_AGAIN_AFTER]
+
+
+def insights(read: Read, names: Sequence[str], *, of: str, now: datetime) -> dict[str, int]:
+    """Return the available numbers by name; a name that the network refuses does not fail the others.
+
+    It is not asked for again on this day, for posts of this kind (`of`). Where all are refused, the post itself may be.
+    """
+    keys = {f"{of} {name}": name for name in names}
+    asked = [keys[key] for key in not_refused(keys, now=now)]
+    found = answered(read, asked) if asked else {}
+    if found is not None or len(asked) == 1:
+        return found or {}
+    alone = {name: answered(read, [name]) for name in asked}
+    bad = [name for name in asked if alone[name] is None]
+    if len(bad) < len(asked):
+        refused.update({f"{of} {name}": now for name in bad})
+    return {name: value for each in alone.values() for name, value in (each or {}).items()}
+
+
+def answered(read: Read, names: Sequence[str]) -> dict[str, int] | None:
+    """Return the available numbers by name, None if the network refuses one of the names."""
     try:
         return _values(read(metric=",".join(names)))
     except Rejected as refusal:
         if refusal.network_code != NAME_REFUSED:
             raise
-    found: dict[str, int] = {}
-    for name in names if len(names) > 1 else ():
-        found |= insights(read, [name])
-    return found
+    return None
 
 
 def _values(answer: Any) -> dict[str, int]:

@@ -1,8 +1,11 @@
 """Pinterest, where a post is a Pin on a board: https://developers.pinterest.com/docs/api/v5"""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import takewhile
+from time import monotonic
 from typing import Any
 
 from accounts.platforms.base import Recovery, Save, Session
@@ -31,8 +34,9 @@ from accounts.platforms.shapes import (
 )
 from ouipost.phrases import Phrase
 
-BOARDS_A_PAGE = 250
-MOST_BOARD_PAGES = 40
+ENTRIES_A_PAGE = 250
+MOST_PAGES = 40
+BOARDS_WITH_SECTIONS, SECTIONS_SECONDS = 20, 10.0
 PINS_A_PAGE = 100
 OLDER = "older"
 """The product of an app that was made before 25 September 2025."""
@@ -91,7 +95,7 @@ class Pinterest(OAuth2Connector):
 
     def profile(self, session: Session, account: Account) -> Profile:
         token = account.access_token
-        return _profile(self._me(session, token), self._boards(session, token))
+        return _profile(self._me(session, token), self._with_sections(session, token, self._boards(session, token)))
 
     def limits_for(self, content: Content, account: Mapping[str, Any]) -> Limits:
         return validation.limits_for(content, self.limits)
@@ -149,11 +153,24 @@ class Pinterest(OAuth2Connector):
             raise Unknown(Phrase("Pinterest did not say whose token this is."))
         return me
 
-    def _boards(self, session: Session, token: str) -> list[dict[str, str]]:
-        read = partial(self.get, session, token, "boards", page_size=BOARDS_A_PAGE)
-        boards = pages(read, at="items", cursor="bookmark", cursor_of=text_at("bookmark"), most=MOST_BOARD_PAGES)
-        shown = ("id", "name", "privacy")
-        return [{name: dig_text(each, name) for name in shown} for page in boards for each in page]
+    def _boards(self, session: Session, token: str) -> list[dict[str, Any]]:
+        return self._listed(session, token, "boards", "id", "name", "privacy")
+
+    def _with_sections(self, session: Session, token: str, boards: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the boards, the first ones with their sections: each takes a request, and somebody may be waiting."""
+        most = 0 if self.app.product == validation.TRIAL else BOARDS_WITH_SECTIONS
+        found: list[dict[str, Any]] = []
+        until = monotonic() + SECTIONS_SECONDS
+        with suppress(PlatformError):
+            for board in takewhile(lambda _: monotonic() < until, boards[:most]):
+                sections = self._listed(session, token, f"boards/{board['id']}/sections", "id", "name")
+                found.append(board | {pinterest_pins.SECTIONS: sections})
+        return [*found, *boards[len(found) :]]
+
+    def _listed(self, session: Session, token: str, path: str, *shown: str) -> list[dict[str, Any]]:
+        read = partial(self.get, session, token, path, page_size=ENTRIES_A_PAGE)
+        entries = pages(read, at="items", cursor="bookmark", cursor_of=text_at("bookmark"), most=MOST_PAGES)
+        return [{name: dig_text(each, name) for name in shown} for page in entries for each in page]
 
     def get(self, session: Session, token: str, path: str, **params: Any) -> Any:
         return self.call(
@@ -165,7 +182,7 @@ def _published(pin_id: str) -> Published:
     return Published(remote_id=pin_id, url=f"https://www.pinterest.com/pin/{pin_id}/")
 
 
-def _profile(me: Any, boards: list[dict[str, str]]) -> Profile:
+def _profile(me: Any, boards: list[dict[str, Any]]) -> Profile:
     username = dig_text(me, "username")
     return Profile(
         name=dig_text(me, "business_name") or username,

@@ -9,6 +9,8 @@ from accounts.platforms.uploads import uploaded
 
 BOARDS = "boards"
 """The key of the boards in the account's metadata: `[{id, name, privacy}, …]`."""
+SECTIONS = "sections"
+"""The key of a board's sections: `[{id, name}, …]`; missing if they were not read."""
 COVER = "cover_image_key_frame_time"
 """The option for a video's cover frame: its time in milliseconds, as users report; by default the first frame."""
 

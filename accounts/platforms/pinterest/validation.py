@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from accounts.platforms.limits import Issue, Limits, Option, above
-from accounts.platforms.pinterest.pins import BOARDS, COVER
+from accounts.platforms.pinterest.pins import BOARDS, COVER, SECTIONS
 from accounts.platforms.shapes import Content, Media
 from ouipost.phrases import Phrase
 
@@ -76,6 +76,7 @@ def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: 
         )
     yield from _board(content, account)
     yield from _ids(content)
+    yield from _section(content, account)
     yield from _link(content)
     yield from _description(content)
     yield from _cover(content)
@@ -104,6 +105,23 @@ def _ids(content: Content) -> Iterator[Issue]:
                 actual=value,
                 fix=Phrase('Write it like "801".'),
             )
+
+
+def _section(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
+    """Yield an issue for a section that its board did not have when it was last read."""
+    section, board = content.options.get("board_section_id"), content.options.get("board_id")
+    listed = next((each.get(SECTIONS) for each in account.get(BOARDS, []) if each["id"] == board), None)
+    if listed is None or not isinstance(section, str) or not section.isdigit():
+        return
+    ids = [each["id"] for each in listed]
+    if section not in ids:
+        yield Issue(
+            rule="option_invalid",
+            field="options.board_section_id",
+            message=Phrase("The board has no such section."),
+            actual=section,
+            fix=Phrase("Use one of: {taken}.", taken=", ".join(ids)) if ids else Phrase("Remove the option."),
+        )
 
 
 def _link(content: Content) -> Iterator[Issue]:

@@ -126,7 +126,8 @@ class Threads(ContainerConnector):
         return threads_errors.failure(reason)
 
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
-        return threads_numbers.of_post(partial(self.read, session, account), remote_id)
+        read = partial(self.read, session, account)
+        return threads_numbers.of_post(read, remote_id, of=account.remote_id, now=now)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         return threads_numbers.of_account(partial(self.read, session, account), account.remote_id, now=now)
