@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Min, Sum
 
-from accounts import allowance, connecting, health, tokens
+from accounts import allowance, connecting, readable, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.errors import PlatformError, RateLimited, Rejected, Unavailable, WhoActs
 from accounts.platforms.shapes import AccountNumbers, PostNumbers, Profile
@@ -80,7 +80,7 @@ def settle_all(results: Sequence[SyncResult]) -> list[bool]:
     ours = [result for result in results if result.claim in held and result.claim.pk in present]
     _keep_numbers(ours, present)
     _keep_accounts(ours, present)
-    _note_health(ours, present)
+    _note_readable(ours, present)
     _plan(ours, present)
     return [result.claim in held for result in results]
 
@@ -233,11 +233,11 @@ def _went_well(result: SyncResult) -> bool:
     return result.has_read and not result.failed
 
 
-def _note_health(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> None:
-    health.mark_unreadable(
+def _note_readable(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> None:
+    readable.mark_unreadable(
         {each.claim.pk: tokens.shown(each.error) for each in results if each.error and _is_trouble(each, syncs)}
     )
-    health.mark_readable([each.claim.pk for each in results if _went_well(each)])
+    readable.mark_readable([each.claim.pk for each in results if _went_well(each)])
 
 
 def _is_trouble(result: SyncResult, syncs: Mapping[str, AccountSync]) -> bool:

@@ -13,7 +13,7 @@ from django.db import connection, connections, transaction
 from django.db.models import Model
 from django.http import Http404
 
-from accounts import breakers, health
+from accounts import breakers, readable
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.errors import Rejected
 from accounts.platforms.shapes import Profile
@@ -235,7 +235,7 @@ def account_that_is_disconnected_twice(workspace: Workspace) -> Change:
 
 
 def recovery(workspace: Workspace) -> Change:
-    return once(partial(health.mark_readable, [make_account(workspace, status="error").pk]), "account.recovered")
+    return once(partial(readable.mark_readable, [make_account(workspace, status="error").pk]), "account.recovered")
 
 
 def deliveries(_: Workspace) -> Change:
@@ -383,7 +383,7 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
         make_schedule(one), partial(schedules.update_schedule, now=NOW), {"name": "B"}, {"is_active": False}
     ),
     "trouble": lambda one: once(
-        partial(health.mark_unreadable, {make_account(one).pk: {"code": "A"}}), "account.error"
+        partial(readable.mark_unreadable, {make_account(one).pk: {"code": "A"}}), "account.error"
     ),
     **{
         each.__name__: each
