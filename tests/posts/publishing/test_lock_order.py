@@ -251,10 +251,8 @@ def name_of_an_account(workspace: Workspace) -> Change:
     account = make_account(workspace, name="Page")
     AccountSync.objects.create(account=account, due_at=NOW, account_due_at=NOW)
     [held] = claims.claim_due(AccountSync.objects.all(), limit=1, lease=timedelta(minutes=1))
-    asked: dict[str, Any] = {"asked": [], "found": {}, "asked_account": True, "account": None, "error": None}
-    result = readings.SyncResult(
-        claim=held, at=NOW, requests=0, access_token="", profile=Profile(name="Bakery"), **asked
-    )
+    answers = readings.Answers(asked_account=True, profile=Profile(name="Bakery"))
+    result = readings.SyncResult(claim=held, at=NOW, answers=answers, error=None, requests=0, access_token="")
     name = partial(update_account, account, values={"name": "Ours"}, actor=ACTOR)
     return name, partial(readings.settle_all, [result]), lambda: SocialAccount.objects.get().name, "Ours"
 
