@@ -13,6 +13,8 @@ from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
 
 WINDOW_SECONDS = 60
+WINDOW, ALLOWANCE = "ouipost.window", "ouipost.allowance"
+"""Names in `request.META`, by which the views and the middleware know what was counted."""
 
 
 class RateLimitExceeded(DomainError):
@@ -93,7 +95,7 @@ IN_PROCESS = InProcess()
 
 def note(request: HttpRequest, window: Window) -> None:
     """Store on the request the window in which Redis counted it."""
-    request.window = window  # type: ignore[attr-defined]  # stored on the request, for any view
+    request.META[WINDOW] = window
 
 
 def enforce(request: HttpRequest, caller: Caller | None) -> None:
@@ -103,12 +105,12 @@ def enforce(request: HttpRequest, caller: Caller | None) -> None:
     """
     if caller is None or not caller.tier:
         return
-    window: Window = getattr(request, "window", None) or IN_PROCESS.count(caller.pk)
+    window: Window = request.META.get(WINDOW) or IN_PROCESS.count(caller.pk)
     limit = limit_of(caller, window)
     left = max(1, math.ceil(window.seconds_left))
     remaining = max(0, limit - window.requests)
     allowance = Allowance(limit=limit, remaining=remaining, reset=window.ends_at, seconds_left=left)
-    request.allowance = allowance  # type: ignore[attr-defined]  # the middleware reads it, even if the view failed
+    request.META[ALLOWANCE] = allowance
     if window.requests > limit:
         raise RateLimitExceeded(limit=limit, retry_after=left)
 
@@ -124,7 +126,7 @@ def headers(request: HttpRequest) -> dict[str, str]:
 
     They have their usual names and those of the IETF's draft (draft-ietf-httpapi-ratelimit-headers).
     """
-    allowance: Allowance | None = getattr(request, "allowance", None)
+    allowance: Allowance | None = request.META.get(ALLOWANCE)
     if allowance is None:
         return {}
     return {
