@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Min, Sum
 
-from accounts import allowance, connecting, readable, tokens
+from accounts import allowance, profiles, readable, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.errors import PlatformError, RateLimited, Rejected, Unavailable, WhoActs
 from accounts.platforms.shapes import AccountNumbers, PostNumbers, Profile
@@ -216,12 +216,12 @@ def _keep_accounts(results: Sequence[SyncResult], syncs: Mapping[str, AccountSyn
 
 
 def _people(found: AccountNumbers) -> dict[str, int | None]:
-    return {"followers": connecting.people(found.followers), "following": connecting.people(found.following)}
+    return {"followers": profiles.people(found.followers), "following": profiles.people(found.following)}
 
 
 def _columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
     """Return the columns that the profile changes, without those that have the value already."""
-    columns = connecting.profile_columns(account, profile)
+    columns = profiles.columns(account, profile)
     return {column: value for column, value in columns.items() if getattr(account, column) != value}
 
 
