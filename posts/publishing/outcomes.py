@@ -31,7 +31,7 @@ VISIBLE_CALL_SECONDS = 30
 SETTLE_SECONDS = 30
 WAKING_SECONDS = 60
 """The wait after waking: a machine on which nothing ran for long may have no network, and tokens to renew first."""
-LATE = timedelta(minutes=5)
+OVERSLEPT = timedelta(minutes=5)
 """A look that is later than this had to wait until a worker ran again."""
 RESEND_SECONDS = 5
 RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
@@ -327,7 +327,7 @@ def _still_unknown(target: Target, result: AttemptResult, *, now: datetime) -> d
 
 def _is_waking(target: Target, result: AttemptResult, *, now: datetime) -> bool:
     """Return whether an inconclusive last look came late because no worker ran; then it is repeated once more."""
-    came_late = target.due_at is not None and target.due_at < now - LATE
+    came_late = target.due_at is not None and target.due_at < now - OVERSLEPT
     return came_late and gave_up(target, now=now) and isinstance(result.outcome, Later | Unavailable | Unknown)
 
 
