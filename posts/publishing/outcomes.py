@@ -1,6 +1,5 @@
 """The outcomes of a step, and the only place that turns outcomes into states of the target."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -21,7 +20,7 @@ from accounts.platforms.errors import (
 )
 from accounts.platforms.shapes import Published
 from accounts.tokens import obstacle
-from ouipost.claims import Claim, engine_time
+from ouipost.claims import Claim, engine_time, spread
 from ouipost.phrases import Phrase
 from posts.advice import failure, rest_unsent
 from posts.lateness import GIVE_UP_AFTER, LEAST_TRYING
@@ -36,7 +35,6 @@ OVERSLEPT = timedelta(minutes=5)
 RESEND_SECONDS = 5
 RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
 RATE_LIMIT_SECONDS, LONGEST_RATE_LIMIT_SECONDS = 60, 3600
-JITTER = 0.2
 SAFE_TO_REPEAT = (Recovery.KEY, Recovery.HANDLE)
 """Ways of recovery by which an old request still on its way does no harm beside a new one."""
 NOTHING_THERE: dict[str, Any] = {"outcome_unknown": False, "armed_at": None, "absences": 0}
@@ -274,8 +272,7 @@ def _delay(attempts: int, error: Unavailable, waited: timedelta | None) -> timed
     own = RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)]
     if isinstance(error, RateLimited):
         own = RATE_LIMIT_SECONDS if error.retry_after is None else 0
-    wait = engine_time(own * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 (spreads load, guards nothing)
-    return max(wait, timedelta(seconds=error.retry_after or 0))
+    return max(spread(engine_time(own)), timedelta(seconds=error.retry_after or 0))
 
 
 def _failed(target: Target, error: PlatformError, *, now: datetime, retryable: bool = False) -> dict[str, Any]:
