@@ -1,7 +1,6 @@
 """Signing in: from the consent page's address, through the code that comes back, to the connected accounts."""
 
 import json
-import re
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -10,13 +9,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-import regex
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from oauthlib.oauth2 import WebApplicationClient
 
-from accounts import hooks, registry, superseded
+from accounts import hooks, profiles, registry, superseded
 from accounts.credentials import hosted_url
 from accounts.models import NAME_LENGTH, AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import Connector, PasswordConnector, SignIn
@@ -28,17 +26,12 @@ from accounts.tokens import refresh_time
 from ouipost.crypto import digest
 from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import Old
-from ouipost.db.rows import assign
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record
 from ouipost.phrases import Phrase, both, joined
-from ouipost.unicode import composed
 from workspaces.models import Workspace
 
 EXPIRES_IN = 600
-CONTROL = re.compile(r"[\x00-\x1f]")
-FORMAT_CHARACTERS = regex.compile(r"(?V1)[\p{Cf}--[\u200C\u200D\U000E0020-\U000E007F]]")
-"""Invisible format characters, some of which reverse text; joiners and tags are kept for scripts, emoji and flags."""
 ACCOUNT_ID_LENGTH = 200
 """Bluesky's ids of posts, stored in at most 255 characters, begin with the account's id."""
 MOST_NAMED = 3
@@ -336,7 +329,7 @@ def _of(account: SocialAccount, candidates: list[Candidate]) -> list[Candidate]:
 
 
 def _called(candidate: Candidate, network: Connector) -> str:
-    name, handle = _in_a_line(candidate.profile.name), network.handle(candidate.profile.username)
+    name, handle = profiles.in_a_line(candidate.profile.name), network.handle(candidate.profile.username)
     return called(name[:NAME_LENGTH], handle[:NAME_LENGTH]) or candidate.remote_id
 
 
@@ -411,7 +404,7 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     if account.disconnected_at is not None:
         account.connected_at, account.disconnected_at = now, None
     account.type, account.metadata = candidate.type, dict(candidate.metadata)
-    take_profile(account, candidate.profile, now=now)
+    profiles.take(account, candidate.profile, now=now)
     _take_tokens(account, candidate.tokens, now=now)
     if is_first:
         account.default_of = platform
@@ -441,38 +434,6 @@ def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
     family = SocialAccount.objects.filter(workspace=workspace_id, platform=platform)
     pks = list(family.values_list("pk", flat=True))  # first the keys: a locking search would lock every row it examines
     return list(SocialAccount.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
-
-
-def take_profile(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
-    """Update the account from the network's profile; a name set by hand stays, and so do values that are missing."""
-    numbers = {"followers": people(profile.followers), "following": people(profile.following)}
-    known: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
-    known |= {} if profile.profile_image else {"profile_image": account.profile_image}
-    assign(account, profile_columns(account, profile) | known | {"last_sync": now})
-
-
-def people(count: int | None) -> int | None:
-    """Return a network's count of people; None for an impossible one such as -1, which the database would refuse."""
-    return None if count is None or count < 0 else count
-
-
-def profile_columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
-    """Return the columns that come from the network's profile, except the counts."""
-    name = (_in_a_line(profile.name) or profile.username or account.remote_id)[:NAME_LENGTH]
-    return {
-        "name": account.name if account.name_is_ours else name,
-        "username": profile.username[:NAME_LENGTH],
-        "profile_image": profile.profile_image,
-        "metadata": account.metadata | dict(profile.metadata),
-    }
-
-
-def _in_a_line(name: str) -> str:
-    """Return a network's name in the form that the API accepts, without characters that reverse text.
-
-    Otherwise a client that sends the name back would change it, or be refused.
-    """
-    return CONTROL.sub(" ", composed(FORMAT_CHARACTERS.sub("", name))).strip()
 
 
 def old(now: datetime) -> tuple[Old, ...]:

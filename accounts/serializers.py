@@ -21,7 +21,7 @@ from accounts.platforms.errors import WhoActs
 from accounts.platforms.limits import Limits, Option
 from accounts.platforms.shapes import Candidate
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
-from ouipost.api.schema import STRINGS, at_least, or_null
+from ouipost.api.vocabulary import STRINGS, at_least, or_null
 from ouipost.errors import problems_in
 from workspaces.serializers import SETTINGS
 from workspaces.settings import check_settings

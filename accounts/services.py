@@ -11,7 +11,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from accounts import connecting, grants, hooks, registry, tokens
+from accounts import connecting, grants, hooks, profiles, registry, tokens
 from accounts.models import AccountStatus, Connection, SocialAccount
 from accounts.platforms.errors import AuthExpired, PlatformError, Unavailable
 from accounts.platforms.shapes import Account, Profile
@@ -159,7 +159,7 @@ def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> S
 def _take_over(locked: SocialAccount, read: Read, *, keep_error: bool, now: datetime) -> None:
     """Write the result into the account's present row, whose name may have been set by hand meanwhile."""
     if isinstance(read, Profile):
-        connecting.take_profile(locked, read, now=now)
+        profiles.take(locked, read, now=now)
     if not keep_error:
         locked.last_error = None if isinstance(read, Profile) else read
     locked.save(update_fields=SHOWN)

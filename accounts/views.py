@@ -36,8 +36,8 @@ from accounts.serializers import (
     SignInSerializer,
     show_platform,
 )
-from ouipost.api.schema import TEXT, WARNINGS, Schema
 from ouipost.api.viewsets import Lists, Retrieves, once
+from ouipost.api.vocabulary import TEXT, WARNINGS, Schema
 from ouipost.claims import database_now
 from ouipost.crypto import digest
 from ouipost.events.journal import Actor

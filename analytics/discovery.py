@@ -49,7 +49,7 @@ def _take_up(after: datetime, before: datetime) -> int:
         with transaction.atomic():
             targets = _lock(new)
             numbers = [_first_numbers(target) for target in targets]
-            _read_soon(numbers)  # first: reading numbers locks these rows first, too
+            _make_due(numbers)  # first: reading numbers locks these rows first, too
             TargetNumbers.objects.bulk_create(numbers)
             _count_posts(numbers)
             return len(targets)
@@ -108,7 +108,7 @@ def _post(numbers: TargetNumbers, workspace: Workspace) -> Gain:
     )
 
 
-def _read_soon(numbers: list[TargetNumbers]) -> None:
+def _make_due(numbers: list[TargetNumbers]) -> None:
     """Make accounts due by the first reading of their new targets at the latest."""
     due: dict[Any, datetime] = {}
     for each in numbers:

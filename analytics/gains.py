@@ -25,7 +25,7 @@ def total(numbers: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def summed(pairs: Iterable[tuple[Key, Numbers]]) -> dict[Key, dict[str, int | None]]:
+def sum_by_key(pairs: Iterable[tuple[Key, Numbers]]) -> dict[Key, dict[str, int | None]]:
     """Return the sums of all numbers with the same key, in the order in which the keys came."""
     sums: dict[Key, dict[str, int | None]] = {}
     for key, numbers in pairs:

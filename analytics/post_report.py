@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from accounts import platforms
-from analytics.gains import COUNTED, Numbers, bucketed, rate, summed, total
+from analytics.gains import COUNTED, Numbers, bucketed, rate, sum_by_key, total
 from analytics.models import Snapshot, TargetDay, TargetNumbers
 from analytics.periods import Granularity, Period, day_of, midnight
 from analytics.reports import Row, shown_bucket
@@ -36,7 +36,7 @@ def numbers_of(post: Post) -> list[TargetNumbers]:
 
 def post_report(post: Post, numbers: Sequence[TargetNumbers], period: Period | None) -> PostReport:
     """Return the numbers of a post; without a period there is no timeline yet."""
-    totals = {name: total(getattr(each, name) for each in numbers) for name in COUNTED}
+    totals = _totals(numbers)
     return PostReport(
         summary={f"total_{name}": value for name, value in totals.items()}
         | {"engagement_rate": rate(totals["engagement"], totals["impressions"])},
@@ -75,7 +75,7 @@ def post_table(numbers: Collection[TargetNumbers], period: Period | None) -> lis
     if period is None:
         return []
     pairs = (((period.bucket_of(at), platform), gain) for at, platform, gain in _gains(numbers, period))
-    found = sorted(summed(pairs).items())
+    found = sorted(sum_by_key(pairs).items())
     return [{"timestamp": _instant(at, period), "platform": platform, **gain} for (at, platform), gain in found]
 
 
@@ -91,12 +91,15 @@ def _by_platform(post: Post, numbers: Iterable[TargetNumbers]) -> dict[str, Numb
 def _own(platform: str, found: Sequence[TargetNumbers]) -> dict[str, int | None]:
     told = {name for each in found for name in each.own}
     names = dict.fromkeys([*(name for name in METRICS.get(platform, ()) if name not in COUNTED), *sorted(told)])
-    counted = {name: total(getattr(each, name) for each in found) for name in COUNTED}
-    return counted | {name: total(each.own.get(name) for each in found) for name in names}
+    return _totals(found) | {name: total(each.own.get(name) for each in found) for name in names}
+
+
+def _totals(numbers: Sequence[TargetNumbers]) -> dict[str, int | None]:
+    return {name: total(getattr(each, name) for each in numbers) for name in COUNTED}
 
 
 def _timeline(numbers: Collection[TargetNumbers], period: Period) -> list[dict[str, Any]]:
-    gained = summed((period.bucket_of(at), gain) for at, _, gain in _gains(numbers, period))
+    gained = sum_by_key((period.bucket_of(at), gain) for at, _, gain in _gains(numbers, period))
     buckets = bucketed(gained, _reported_buckets(numbers, period), TOLD)
     return [{"timestamp": _instant(bucket, period), **gain} for bucket, gain in buckets]
 

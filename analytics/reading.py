@@ -12,11 +12,11 @@ from datetime import datetime
 from accounts import allowance, calls, registry, tokens
 from accounts.platforms.base import Connector
 from accounts.platforms.errors import PlatformError, Rejected, Unavailable, WhoActs
-from accounts.platforms.shapes import Account, AccountNumbers, PostNumbers, Profile, Published
+from accounts.platforms.shapes import Account, PostNumbers, Profile, Published
 from accounts.session import NetworkSession
 from analytics.models import AccountSync, TargetNumbers
 from analytics.plan import QUARTER, budget_of
-from analytics.settling import SyncResult, settle_all
+from analytics.settling import Answers, SyncResult, settle_all
 from ouipost.claims import Claim, database_now, engine_time
 from ouipost.crypto import CannotDecrypt
 from ouipost.phrases import Phrase
@@ -110,15 +110,10 @@ def _result(claim: Claim, due: Due, is_ending: Callable[[], bool]) -> SyncResult
     return SyncResult(
         claim=claim,
         at=due.at,
-        asked=reading.asked,
-        found=reading.found,
-        asked_account=reading.asked_account,
-        account=reading.account_numbers,
-        profile=reading.profile,
+        answers=reading.answers,
         error=error or reading.refusal,
         requests=reading.session.requests,
         access_token=reading.account.access_token,
-        lacking=reading.lacking,
     )
 
 
@@ -130,16 +125,9 @@ class Reading:
     deadline: float
     """A time on this process's monotonic clock: numbers without an answer by then stay due."""
     is_ending: Callable[[], bool]
-    asked: list[int] = field(default_factory=list)
-    found: dict[int, PostNumbers | None] = field(default_factory=dict)
-    """The answers by the id of a target's numbers; None if the network no longer has the post."""
-    asked_account: bool = False
-    account_numbers: AccountNumbers | None = None
-    profile: Profile | None = None
+    answers: Answers = field(default_factory=Answers)
     refusal: Rejected | None = None
     """The refusal of one batch while others were answered."""
-    lacking: int = 0
-    """The requests of the next call, if the budget no longer allows it."""
 
     def __post_init__(self) -> None:
         self.account = self.due.sync.account
@@ -154,13 +142,13 @@ class Reading:
         connector = registry.connector(self.account.platform, self.account.workspace)
         self._read_posts(connector)
         if self.due.wants_account and self._may_ask(connector, posts=0):
-            self.asked_account = True
-            self.account_numbers = tokens.authorized(
+            self.answers.asked_account = True
+            self.answers.account = tokens.authorized(
                 self.account,
                 lambda account: connector.account_metrics(self.session, account, now=self.due.at),
                 now=self.due.at,
             )
-            self.profile = None if self.is_ending() else self._read_profile(connector)
+            self.answers.profile = None if self.is_ending() else self._read_profile(connector)
 
     def _read_profile(self, connector: Connector) -> Profile | None:
         """Ask for the account's profile and its owner's options; without an answer both stay unchanged."""
@@ -178,7 +166,7 @@ class Reading:
         refusals, targets = 0, list(self.due.targets)
         while targets and (size := self._size(connector, targets)):
             batch, targets = targets[:size], targets[size:]
-            self.asked += [pk for pk, _ in batch]
+            self.answers.asked += [pk for pk, _ in batch]
             try:
                 self._read_batch(connector, dict(batch))
                 refusals = 0
@@ -192,7 +180,7 @@ class Reading:
         numbers = tokens.authorized(
             self.account, lambda account: self._numbers(connector, account, ids), now=self.due.at
         )
-        self.found |= {pk: self._found_at(remote_id, numbers.get(remote_id)) for pk, remote_id in batch.items()}
+        self.answers.posts |= {pk: self._found_at(remote_id, numbers.get(remote_id)) for pk, remote_id in batch.items()}
 
     def _numbers(self, connector: Connector, account: Account, ids: Sequence[str]) -> dict[str, PostNumbers]:
         """Ask for the numbers of these posts, and for the address of those that were published without one."""
@@ -224,5 +212,5 @@ class Reading:
         left = self.requests_left - self.session.requests
         is_allowed = left >= (requests if posts > 1 else allowance.at_once(self.budget, requests))
         if not is_allowed and posts <= 1:
-            self.lacking = requests
+            self.answers.lacking = requests
         return is_allowed and time.monotonic() < self.deadline - engine_time(CALL_SECONDS).total_seconds()

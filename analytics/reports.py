@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet, Sum
 
 from accounts import registry
-from analytics.gains import Numbers, bucketed, rate, summed
+from analytics.gains import Numbers, bucketed, rate, sum_by_key
 from analytics.models import AccountSync, DayTotal, HourTotal, InstallationDay, PlatformTotal, WorkspaceDay
 from analytics.periods import A_DAY, Granularity, Period
 from analytics.totals import SUMMED, negative
@@ -113,8 +113,8 @@ class Report:
 def report(scope: Scope, period: Period) -> Report:
     """Return the gains of a period."""
     rows = scope.rows(period)
-    platforms = summed((platform, numbers) for _, platform, numbers in rows)
-    by_platform = {name: _of_platform(platforms[name]) for name in registry.IDS if name in platforms}
+    platforms = sum_by_key((platform, numbers) for _, platform, numbers in rows)
+    by_platform = {name: _rated(platforms[name]) for name in registry.IDS if name in platforms}
     return Report(summary=_summary(platforms, by_platform), by_platform=by_platform, timeline=_timeline(rows, period))
 
 
@@ -122,7 +122,7 @@ def report(scope: Scope, period: Period) -> Report:
 def table(scope: Scope, period: Period) -> list[dict[str, Any]]:
     """Return a row for each bucket and network with counts, in order of time."""
     pairs = (((period.bucket_of(at), platform), numbers) for at, platform, numbers in scope.rows(period))
-    found = sorted(summed(pairs).items())
+    found = sorted(sum_by_key(pairs).items())
     return [{"date": shown_bucket(at), "platform": platform, **numbers} for (at, platform), numbers in found]
 
 
@@ -138,16 +138,16 @@ def by_workspace(names: Mapping[str, str], period: Period) -> list[dict[str, Any
     gained = days.values("workspace").annotate(**SUMS).values_list("workspace", *SUMMED)
     found = {pk: dict(zip(SUMMED, numbers, strict=True)) for pk, *numbers in gained}
     told = {pk: numbers for pk, numbers in found.items() if any(numbers.values())}  # a deleted post leaves zeros behind
-    shown = [{"id": pk, "name": names[pk], **_of_platform(numbers)} for pk, numbers in told.items()]
+    shown = [{"id": pk, "name": names[pk], **_rated(numbers)} for pk, numbers in told.items()]
     return sorted(shown, key=lambda each: (-(each["engagement"] or 0), -each["posts"], each["id"]))
 
 
-def _of_platform(numbers: Numbers) -> dict[str, Any]:
+def _rated(numbers: Numbers) -> dict[str, Any]:
     return {**numbers, "engagement_rate": rate(numbers["engagement"], numbers["impressions"])}
 
 
 def _summary(platforms: Mapping[str, Numbers], by_platform: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    numbers = summed(("all", each) for each in platforms.values()).get("all", ZEROS)
+    numbers = sum_by_key(("all", each) for each in platforms.values()).get("all", ZEROS)
     return {
         **{f"total_{name}": numbers[name] for name in SUMMED},
         "avg_engagement_rate": rate(numbers["engagement"], numbers["impressions"]),
@@ -163,6 +163,6 @@ def _best(by_platform: Mapping[str, Mapping[str, Any]]) -> str | None:
 
 
 def _timeline(rows: Sequence[Row], period: Period) -> list[dict[str, Any]]:
-    gained = summed((period.bucket_of(at), numbers) for at, _, numbers in rows)
+    gained = sum_by_key((period.bucket_of(at), numbers) for at, _, numbers in rows)
     found = bucketed(gained, period.buckets, TOLD)
     return [{"date": shown_bucket(bucket), **numbers} for bucket, numbers in found]

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Min, Sum
 
-from accounts import allowance, connecting, health, tokens
+from accounts import allowance, profiles, readable, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.errors import PlatformError, RateLimited, Rejected, Unavailable, WhoActs
 from accounts.platforms.shapes import AccountNumbers, PostNumbers, Profile
@@ -33,37 +33,44 @@ OF_ACCOUNT = (*(each.name for each in fields(AccountNumbers)), "read_at")
 """The columns of an account's day."""
 
 
+@dataclass(kw_only=True)
+class Answers:
+    """The numbers that a network was asked for in one reading of an account, and those that it has given."""
+
+    asked: list[int] = field(default_factory=list)
+    """The ids of the numbers asked for. Those missing in `posts` were refused and are put off, or got no answer and
+    stay due."""
+    posts: dict[int, PostNumbers | None] = field(default_factory=dict)
+    """The numbers of posts by id; None if the network no longer has the post."""
+    asked_account: bool = False
+    account: AccountNumbers | None = None
+    profile: Profile | None = None
+    """The account's profile, if it was asked for and given."""
+    lacking: int = 0
+    """The requests of the next call, if the budget no longer allows it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SyncResult:
     """The result of one claim of an account."""
 
     claim: Claim
     at: datetime
-    asked: Collection[int]
-    """The ids of the numbers asked for. Those missing in `found` were refused and are put off, or got no answer and
-    stay due."""
-    found: Mapping[int, PostNumbers | None]
-    """The numbers by id; None if the network no longer has the post."""
-    asked_account: bool
-    account: AccountNumbers | None
+    answers: Answers
     error: PlatformError | None
     requests: int
     access_token: str = field(repr=False)
     """The account's stored token at the last call."""
-    lacking: int = 0
-    """The requests of the next call, if the budget no longer allowed it."""
-    profile: Profile | None = None
-    """The account's profile, if it was asked for and given."""
 
     @property
     def failed(self) -> bool:
         """Return whether the account could not be read. Refused posts do not count if others were read."""
-        return self.error is not None and not (isinstance(self.error, Rejected) and self.found)
+        return self.error is not None and not (isinstance(self.error, Rejected) and self.answers.posts)
 
     @property
     def has_read(self) -> bool:
         """Return whether the network has given any numbers."""
-        return bool(self.found) or self.account is not None
+        return bool(self.answers.posts) or self.answers.account is not None
 
 
 def settle_all(results: Sequence[SyncResult]) -> list[bool]:
@@ -71,7 +78,7 @@ def settle_all(results: Sequence[SyncResult]) -> list[bool]:
 
     The number of statements does not grow with the posts or the results.
     """
-    asked = [pk for result in results for pk in result.asked]
+    asked = [pk for result in results for pk in result.answers.asked]
     posts = list(Target.objects.filter(numbers__in=asked).values_list("post", flat=True).distinct())
     list(Post.objects.select_for_update().filter(pk__in=posts).order_by("pk").values_list("pk", flat=True))
     held = claims.lock_each(AccountSync, [result.claim for result in results])
@@ -80,23 +87,23 @@ def settle_all(results: Sequence[SyncResult]) -> list[bool]:
     ours = [result for result in results if result.claim in held and result.claim.pk in present]
     _keep_numbers(ours, present)
     _keep_accounts(ours, present)
-    _note_health(ours, present)
+    _note_readable(ours, present)
     _plan(ours, present)
     return [result.claim in held for result in results]
 
 
 def _keep_numbers(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> None:
     """Write the numbers of all posts asked for, and add their gains to the sums."""
-    asked = {pk: result for result in results for pk in result.asked}
+    asked = {pk: result for result in results for pk in result.answers.asked}
     locked = TargetNumbers.objects.select_for_update().filter(pk__in=asked).order_by("pk")
     rows = {each.pk: each for each in locked}
     snapshots, gains, gone, moved = [], [], [], {}
     for pk, numbers in rows.items():
         result = asked[pk]
         numbers.due_at = _due_at(numbers, result)
-        if pk not in result.found:
+        if pk not in result.answers.posts:
             continue
-        found = result.found[pk]
+        found = result.answers.posts[pk]
         if found is None:
             gone += [numbers] if numbers.removed_at is None else []
             numbers.removed_at = numbers.removed_at or result.at
@@ -124,7 +131,7 @@ def _due_at(numbers: TargetNumbers, result: SyncResult) -> datetime | None:
     It then waits with its account, behind the targets that have been due for longer.
     """
     planned = next_reading(numbers.published_at, now=result.at)
-    is_over = numbers.pk in result.found or isinstance(result.error, Rejected)
+    is_over = numbers.pk in result.answers.posts or isinstance(result.error, Rejected)
     return planned if is_over or planned is None else result.at
 
 
@@ -194,13 +201,13 @@ def _keep_accounts(results: Sequence[SyncResult], syncs: Mapping[str, AccountSyn
     known: dict[str, dict[str, Any]] = {}
     shown: dict[str, Profile] = {}
     for result in results:
-        sync, found = syncs[result.claim.pk], result.account
+        sync, found = syncs[result.claim.pk], result.answers.account
         known[sync.pk] = {"last_sync": result.at} if _went_well(result) else {}
         if found is not None:
             days.append(_day(found, account_id=sync.pk, at=result.at, zone=_zone(sync)))
             known[sync.pk] |= {name: value for name, value in _people(found).items() if value is not None}
-        if result.profile is not None and _columns(sync.account, result.profile):
-            shown[sync.pk] = result.profile
+        if result.answers.profile is not None and _columns(sync.account, result.answers.profile):
+            shown[sync.pk] = result.answers.profile
     for account in _lock(shown):
         known[account.pk] |= _columns(account, shown[account.pk])
     key = ["account", "day"] if connection.features.supports_update_conflicts_with_target else None
@@ -209,12 +216,12 @@ def _keep_accounts(results: Sequence[SyncResult], syncs: Mapping[str, AccountSyn
 
 
 def _people(found: AccountNumbers) -> dict[str, int | None]:
-    return {"followers": connecting.people(found.followers), "following": connecting.people(found.following)}
+    return {"followers": profiles.people(found.followers), "following": profiles.people(found.following)}
 
 
 def _columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
     """Return the columns that the profile changes, without those that have the value already."""
-    columns = connecting.profile_columns(account, profile)
+    columns = profiles.columns(account, profile)
     return {column: value for column, value in columns.items() if getattr(account, column) != value}
 
 
@@ -233,11 +240,11 @@ def _went_well(result: SyncResult) -> bool:
     return result.has_read and not result.failed
 
 
-def _note_health(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> None:
-    health.mark_unreadable(
+def _note_readable(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> None:
+    readable.mark_unreadable(
         {each.claim.pk: tokens.shown(each.error) for each in results if each.error and _is_trouble(each, syncs)}
     )
-    health.mark_readable([each.claim.pk for each in results if _went_well(each)])
+    readable.mark_readable([each.claim.pk for each in results if _went_well(each)])
 
 
 def _is_trouble(result: SyncResult, syncs: Mapping[str, AccountSync]) -> bool:
@@ -265,12 +272,12 @@ def _plan(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> No
 def _next(sync: AccountSync, result: SyncResult, target_due_at: datetime | None) -> dict[str, Any]:
     """Return when an account is read next: later after a failure, and never before its budget allows."""
     account_due_at = sync.account_due_at
-    if result.asked_account:
-        account_due_at = result.at + (HOURLY if result.account is None else DAILY)
+    if result.answers.asked_account:
+        account_due_at = result.at + (HOURLY if result.answers.account is None else DAILY)
     due_at = min(account_due_at, target_due_at or account_due_at)
     budget = budget_of(sync.account.platform)
     paced_at = allowance.after(budget, sync.paced_at, count=result.requests, now=result.at)
-    due_at = max(due_at, allowance.free_at(budget, paced_at, count=result.lacking, now=result.at))
+    due_at = max(due_at, allowance.free_at(budget, paced_at, count=result.answers.lacking, now=result.at))
     failures, error = (0, None) if result.has_read else (sync.failures, sync.error)
     if result.error:
         error = tokens.shown(result.error)

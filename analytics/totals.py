@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from analytics.gains import COUNTED, Numbers, summed
+from analytics.gains import COUNTED, Numbers, sum_by_key
 from analytics.models import DayTotal, HourTotal, InstallationDay, PlatformTotal, TargetDay, WorkspaceDay
 from ouipost.db.rows import add_each
 
@@ -109,5 +109,5 @@ def _find(keys: set[Day]) -> dict[Day, int]:
 
 def _add(model: type[Model], columns: Sequence[str], pairs: Iterable[tuple[tuple[Any, ...], Numbers]]) -> None:
     """Add numbers to the rows with these keys; numbers with the same key are summed first."""
-    found = summed(pairs).items()
+    found = sum_by_key(pairs).items()
     add_each(model, columns, [dict(zip(columns, key, strict=True)) | dict(numbers) for key, numbers in found])

@@ -19,7 +19,7 @@ from analytics.serializers import PostAnalyticsSerializer, ReportSerializer
 from analytics.top import top_posts
 from analytics.totals import SUMMED
 from ouipost.api.csv import CSV_TYPE, FORMAT, csv_answer, wants_csv
-from ouipost.api.schema import JSON_TYPE
+from ouipost.api.vocabulary import JSON_TYPE
 from ouipost.db.replica import on_replica
 from posts.models import Post
 from workspaces.models import Workspace

@@ -12,7 +12,7 @@ from accounts.models import SocialAccount
 from accounts.platforms.shapes import PostNumbers
 from analytics.gains import COUNTED
 from analytics.models import AccountSync, TargetNumbers
-from analytics.settling import SyncResult, settle_all
+from analytics.settling import Answers, SyncResult, settle_all
 from bench.goals import Goal
 from ouipost import claims
 
@@ -85,14 +85,12 @@ def _results(accounts: Sequence[SocialAccount], targets: int = TARGETS) -> list[
     with transaction.atomic():
         claimed = claims.claim(AccountSync.objects.all(), [account.pk for account in accounts], lease=LEASE)
     found = [TargetNumbers.objects.filter(account=claim.pk).order_by("-pk")[:targets] for claim in claimed]
-    given: dict[str, Any] = {"at": now, "asked_account": False, "account": None, "error": None, "requests": 1}
-    given["access_token"] = ""  # of what goes well it is not asked
-    return [
-        SyncResult(
-            claim=claim, asked=[each.pk for each in rows], found={each.pk: _read(each) for each in rows}, **given
-        )
-        for claim, rows in zip(claimed, found, strict=True)
+    answers = [
+        Answers(asked=[each.pk for each in rows], posts={each.pk: _read(each) for each in rows}) for rows in found
     ]
+    given: dict[str, Any] = {"at": now, "error": None, "requests": 1}
+    given["access_token"] = ""  # of what goes well it is not asked
+    return [SyncResult(claim=claim, answers=each, **given) for claim, each in zip(claimed, answers, strict=True)]
 
 
 def _read(numbers: TargetNumbers) -> PostNumbers:
@@ -106,14 +104,14 @@ def _samples(results: Sequence[SyncResult]) -> list[Sample]:
     return [
         (10_000_000 + place, pk, 0, *(getattr(numbers, name) for name in COUNTED))
         for place, result in enumerate(results)
-        for pk, numbers in result.found.items()
+        for pk, numbers in result.answers.posts.items()
     ]
 
 
 def _settle(results: Sequence[SyncResult]) -> int:
     with transaction.atomic():
         assert all(settle_all(results))
-    return sum(len(result.found) for result in results)
+    return sum(len(result.answers.posts) for result in results)
 
 
 def _settled_alone(account: SocialAccount) -> float:

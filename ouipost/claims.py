@@ -5,6 +5,7 @@ the claim names the fence; a write that changes no row means that the worker has
 """
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -84,6 +85,11 @@ def database_clock() -> Callable[[], datetime]:
 def engine_time(seconds: float) -> timedelta:
     """Return these seconds divided by `ENGINE_SPEED`, which tests use to shorten the engine's times."""
     return timedelta(seconds=seconds / settings.ENGINE_SPEED)
+
+
+def spread(wait: timedelta) -> timedelta:
+    """Return a wait that is up to 20 % longer or shorter, so that what failed together is not tried again together."""
+    return wait * random.uniform(0.8, 1.2)  # noqa: S311 (guards nothing)
 
 
 def is_due(now: datetime) -> Q:

@@ -5,6 +5,7 @@ from importlib import import_module
 
 import django
 from django.conf import settings
+from django.db import connections
 
 from ouipost.api.handler import Handler
 from ouipost.runtime import memory
@@ -13,9 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
 django.setup(set_prefix=False)
 application = Handler()
 
-from django.db import connections  # noqa: E402 (these need the set-up above)
-
-from adminapi import keyring  # noqa: E402
+from adminapi import keyring  # noqa: E402 (it needs the set-up above)
 
 keyring.require()
 connections.close_all()  # the answering threads have their own

@@ -25,7 +25,7 @@ from ouipost.api.inputs import (
     Text,
     ZoneName,
 )
-from ouipost.api.schema import TEXT, Schema
+from ouipost.api.vocabulary import TEXT, Schema
 from ouipost.claims import database_now
 from ouipost.errors import problems_in
 from ouipost.ids import PATTERN

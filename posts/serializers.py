@@ -10,8 +10,8 @@ from rest_framework import serializers
 from accounts import registry
 from accounts.platforms.errors import WhoActs
 from accounts.platforms.shapes import Media
-from ouipost.api.schema import MOMENT, TEXT, or_null
 from ouipost.api.showing import TextOrNull, shown
+from ouipost.api.vocabulary import MOMENT, TEXT, or_null
 from posts.inputs import OverrideInput
 from posts.media.signing import signed_url
 from posts.models import NUMBERS, MediaType, Post, Target, TargetStatus

@@ -17,8 +17,8 @@ from rest_framework.response import Response
 
 from ouipost.api import idempotency
 from ouipost.api.pagination import asks_for_a_page_only, read_page
-from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves, once
+from ouipost.api.vocabulary import WARNINGS
 from ouipost.claims import database_now
 from ouipost.phrases import Phrase
 from posts import destinations, listing, previews, rules, services

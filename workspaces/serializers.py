@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ouipost.api.inputs import Choice, JsonObject, StrictInput, Text
-from ouipost.api.schema import COUNT, STRINGS, TEXT, Schema, at_least, or_null
+from ouipost.api.vocabulary import COUNT, STRINGS, TEXT, Schema, at_least, or_null
 from ouipost.errors import problems_in
 from workspaces import services
 from workspaces.models import MAX_LATE_MINUTES, Mode, Workspace

@@ -10,8 +10,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves, once
+from ouipost.api.vocabulary import WARNINGS
 from workspaces import services
 from workspaces.counts import with_counts, with_stats
 from workspaces.models import Workspace

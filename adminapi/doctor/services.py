@@ -18,7 +18,7 @@ from ouipost.redis import Script
 INFO = Script("return redis.call('INFO')")
 FACT = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
 OLDEST_REDIS = 6
-LATE = engine_time(300)
+UNTAKEN_AFTER = engine_time(300)
 """Work that is due for this long counts as not taken at all: minutes of other work may be ahead of it."""
 
 
@@ -51,13 +51,13 @@ def _server(url: str) -> Finding:
 def backlog() -> Finding:
     """Check that webhooks are sent, and tokens renewed, on time."""
     now = database_now()
-    before = now - LATE
+    before = now - UNTAKEN_AFTER
     deliveries = Delivery.objects.filter(is_due(now), due_at__lt=before).count()
     tokens = SocialAccount.objects.needing_refresh().filter(is_due(now), due_at__lt=before).count()
     late = [counted(deliveries, "delivery of webhooks", "deliveries of webhooks")] if deliveries else []
     late += [counted(tokens, "token to be renewed", "tokens to be renewed")] if tokens else []
     if late:
-        waits, minutes = "waits" if deliveries + tokens == 1 else "wait", round(LATE.total_seconds() / 60)
+        waits, minutes = "waits" if deliveries + tokens == 1 else "wait", round(UNTAKEN_AFTER.total_seconds() / 60)
         return warning(
             f"{' and '.join(late)} {waits} for more than {minutes} minutes.",
             "See that workers run, with DELIVERY_THREADS above 0, or Celery with -Q publish,webhooks,default.",

@@ -41,15 +41,18 @@ class HealthAuthentication(SessionAuthentication):
     unless only the query for the session hangs.
     """
 
+    examination: Examination
+    """The probes, of an accepted caller."""
+
     def authenticate(self, request: Request) -> "tuple[User | None, Caller] | None":
         token = bearer_of(request)
         if token is None:
             return None
         if is_monitor(token):
-            begin(request)
+            self.examination = Examination()
             return None, Monitor(pk="monitor")
         claims = jwts.decode(token)
-        examination = begin(request)
+        self.examination = examination = Examination()
         looked_up = in_thread(lambda: jwts.session_of(token, now=timezone.now()))
         try:
             session = looked_up.result(timeout=examination.seconds_left)
@@ -58,9 +61,3 @@ class HealthAuthentication(SessionAuthentication):
                 return None, Monitor(pk=str(claims["jti"]))
             session = jwts.session_of(token, now=timezone.now())  # the database works; this process was busy
         return session.user, session
-
-
-def begin(request: Request) -> Examination:
-    """Begin the examination that this request asks for."""
-    request._request.examination = examination = Examination()  # type: ignore[attr-defined]  # until the view is there
-    return examination

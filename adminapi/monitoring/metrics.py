@@ -180,7 +180,7 @@ def _registry() -> "CollectorRegistry":
     meters()
     registry = CollectorRegistry()
     if folder().is_dir():
-        MultiProcessCollector(registry, path=str(folder()))  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry, path=str(folder()))
     registry.register(Installation())
     return registry
 

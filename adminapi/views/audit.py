@@ -10,8 +10,8 @@ from adminapi.audit import LogFilter, LogSerializer, csv_of
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.csv import CSV_TYPE, FORMAT, wants_csv
 from ouipost.api.pagination import BoundedPages
-from ouipost.api.schema import JSON_TYPE
 from ouipost.api.viewsets import Lists
+from ouipost.api.vocabulary import JSON_TYPE
 from ouipost.events.models import Event
 from workspaces.reach import visible_to
 

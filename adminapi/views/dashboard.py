@@ -21,7 +21,7 @@ from analytics.reports import by_workspace, report, table
 from analytics.serializers import BucketSerializer, PeriodSerializer, PlatformGainsSerializer, SummarySerializer
 from analytics.totals import SUMMED
 from ouipost.api.csv import CSV_TYPE, FORMAT, csv_answer, wants_csv
-from ouipost.api.schema import JSON_TYPE
+from ouipost.api.vocabulary import JSON_TYPE
 from ouipost.db.replica import on_replica
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase

@@ -12,7 +12,7 @@ from accounts.models import Network
 from adminapi.models import Heartbeat
 from adminapi.monitoring import networks, system
 from adminapi.monitoring.callers import VIEW, HealthAuthentication
-from adminapi.monitoring.probes import DEGRADED, HEALTHY, UNHEALTHY, Examination
+from adminapi.monitoring.probes import DEGRADED, HEALTHY, UNHEALTHY
 from adminapi.viewsets import AdminViewSet
 from ouipost.claims import database_now
 from workspaces.models import Mode
@@ -86,8 +86,9 @@ class HealthViewSet(AdminViewSet[Heartbeat]):
     @extend_schema(responses={200: HealthSerializer, 503: HealthSerializer})
     def retrieve(self, request: Request) -> Response:
         """Probe every component, for a second at most; 503 with the same body if a vital one does not work."""
-        examination: Examination = request._request.examination  # type: ignore[attr-defined]
-        health = examination.result(now=timezone.now())
+        authentication = request.successful_authenticator
+        assert isinstance(authentication, HealthAuthentication)
+        health = authentication.examination.result(now=timezone.now())
         return Response(HealthSerializer(health).data, status=503 if health.status == UNHEALTHY else 200)
 
 

@@ -18,8 +18,8 @@ from adminapi.sessions.passwords import PASSWORD_LENGTH, hash_password, require_
 from adminapi.views.users import UserSerializer
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import StrictInput, Text
-from ouipost.api.schema import MESSAGE
 from ouipost.api.viewsets import once
+from ouipost.api.vocabulary import MESSAGE
 from ouipost.errors import InvalidInput, problems_in
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase

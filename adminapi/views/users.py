@@ -15,8 +15,8 @@ from rest_framework.response import Response
 from adminapi.sessions.passwords import PASSWORD_LENGTH, hash_password, require_good
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Boolean, Choice, Choices, Items, StrictInput, Text
-from ouipost.api.schema import TEXT, Schema
 from ouipost.api.viewsets import Lists, Retrieves, once
+from ouipost.api.vocabulary import TEXT, Schema
 from ouipost.errors import problems_in
 from workspaces import users
 from workspaces.models import Role, User, Workspace

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.http import HttpRequest
-from limits.storage import MemoryStorage
 
 from ouipost.api.permissions import Caller
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
 
 WINDOW_SECONDS = 60
+WINDOW, ALLOWANCE = "ouipost.window", "ouipost.allowance"
+"""Names in `request.META`, by which the views and the middleware know what was counted."""
 
 
 class RateLimitExceeded(DomainError):
@@ -47,47 +48,54 @@ class Allowance:
     """Seconds until then, rounded up."""
 
 
-class AtomicMemory(MemoryStorage):
-    """The library's memory storage with a lock around reads and counts, as threads would lose some counts without."""
+class InProcess:
+    """The requests of each key in its present minute, as this process counts them; any number of threads may count."""
 
-    STORAGE_SCHEME = ["atomic+memory"]
+    def __init__(self) -> None:
+        self._counting = threading.Lock()
+        self.reset()
 
-    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: str) -> None:
-        self._counting = threading.RLock()
-        super().__init__(uri, wrap_exceptions, **options)
+    def __len__(self) -> int:
+        """Return the number of minutes that are kept."""
+        return len(self._minutes)
 
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+    def reset(self) -> None:
+        """Forget all requests."""
+        self._minutes: dict[str, tuple[int, float]] = {}
+        self._forgets_at = 0.0
+
+    def count(self, key_id: str) -> Window:
+        """Count one request of this key, and return its present minute."""
         with self._counting:
-            return super().incr(key, expiry, amount)
+            now = time.time()
+            self._forget_ended(now)
+            requests, ends_at = self._minutes.get(key_id, (0, 0.0))
+            if not _is_running(ends_at, now):
+                requests, ends_at = 0, now + WINDOW_SECONDS
+            self._minutes[key_id] = requests + 1, ends_at
+        return Window(requests=requests + 1, seconds_left=ends_at - now, ends_at=math.ceil(ends_at), is_shared=False)
 
-    def get(self, key: str) -> int:
-        with self._counting:
-            return super().get(key)
-
-    def _MemoryStorage__expire_events(self) -> None:  # noqa: N802 (the library's name for its sweep)
-        with self._counting:
-            super()._MemoryStorage__expire_events()  # type: ignore[misc]  # private to the library, and in need of the lock
-
-    def count(self, key: str) -> Window:
-        """Count one request under this name, and return its present minute.
-
-        A minute that began before the clock was set back is forgotten, or it would last until the old time.
-        """
-        with self._counting:
-            if self.get_expiry(key) > time.time() + WINDOW_SECONDS:
-                self.clear(key)
-            requests, ends_at = self.incr(key, WINDOW_SECONDS), self.get_expiry(key)
-        left = ends_at - time.time()
-        return Window(requests=requests, seconds_left=left, ends_at=math.ceil(ends_at), is_shared=False)
+    def _forget_ended(self, now: float) -> None:
+        """Forget the minutes that have ended, once a minute."""
+        if not _is_running(self._forgets_at, now):
+            self._forgets_at = now + WINDOW_SECONDS
+            self._minutes = {key: each for key, each in self._minutes.items() if _is_running(each[1], now)}
 
 
-IN_PROCESS = AtomicMemory()
+def _is_running(ends_at: float, now: float) -> bool:
+    """Return whether a minute with this end runs; one that began before the clock was set back has ended, or it would
+    last until the old time.
+    """
+    return now < ends_at <= now + WINDOW_SECONDS
+
+
+IN_PROCESS = InProcess()
 """Counts all requests in embedded mode, else those that could not be counted in Redis."""
 
 
 def note(request: HttpRequest, window: Window) -> None:
     """Store on the request the window in which Redis counted it."""
-    request.window = window  # type: ignore[attr-defined]  # stored on the request, for any view
+    request.META[WINDOW] = window
 
 
 def enforce(request: HttpRequest, caller: Caller | None) -> None:
@@ -97,12 +105,12 @@ def enforce(request: HttpRequest, caller: Caller | None) -> None:
     """
     if caller is None or not caller.tier:
         return
-    window: Window = getattr(request, "window", None) or IN_PROCESS.count(f"requests/{caller.pk}")
+    window: Window = request.META.get(WINDOW) or IN_PROCESS.count(caller.pk)
     limit = limit_of(caller, window)
     left = max(1, math.ceil(window.seconds_left))
     remaining = max(0, limit - window.requests)
     allowance = Allowance(limit=limit, remaining=remaining, reset=window.ends_at, seconds_left=left)
-    request.allowance = allowance  # type: ignore[attr-defined]  # the middleware reads it, even if the view failed
+    request.META[ALLOWANCE] = allowance
     if window.requests > limit:
         raise RateLimitExceeded(limit=limit, retry_after=left)
 
@@ -118,7 +126,7 @@ def headers(request: HttpRequest) -> dict[str, str]:
 
     They have their usual names and those of the IETF's draft (draft-ietf-httpapi-ratelimit-headers).
     """
-    allowance: Allowance | None = getattr(request, "allowance", None)
+    allowance: Allowance | None = request.META.get(ALLOWANCE)
     if allowance is None:
         return {}
     return {

@@ -35,7 +35,7 @@ KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 class RequestIdMiddleware:
-    """Gives each request an id, in `request.request_id`, X-Request-ID and the logs; keeps a caller's well-formed one.
+    """Gives each request an id, in X-Request-ID and the logs; keeps a caller's well-formed one.
 
     Logs one line per request, with the route in place of the path and without the query.
     """
@@ -45,7 +45,6 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request_id = _bound(request)
-        request.request_id = request_id  # type: ignore[attr-defined]  # the documented way to hand it on
         began, method = time.monotonic(), method_of(request)
         with traces.span(method, traces.SERVER) as span:
             response = self.get_response(request)
@@ -177,7 +176,8 @@ class EnvelopeMiddleware:
             kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
             response = _answer(of_status(response.status_code, headers=kept))
         if response.status_code >= 400 and problems.is_asked_for(request) and isinstance(response, HttpResponse):
-            problems.give_as_problem(response, request_id=getattr(request, "request_id", ""))
+            request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+            problems.give_as_problem(response, request_id=request_id)
         for name, value in limits.headers(request).items():
             response.headers[name] = value
         response.headers["Cache-Control"] = "no-store"

@@ -20,8 +20,9 @@ from ouipost.api.filters import blank_problems, query_problems, refuse_key_in_ad
 from ouipost.api.inputs import StrictInput
 from ouipost.api.permissions import caller_of
 from ouipost.api.reading import open_chunks, refuse_encoded, values_of
-from ouipost.api.schema import CHANGES, WARNINGS, EnvelopeSchema
+from ouipost.api.schema import CHANGES, EnvelopeSchema
 from ouipost.api.showing import shown
+from ouipost.api.vocabulary import WARNINGS
 from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput, problems_in
 from ouipost.ids import may_be_id

@@ -75,7 +75,7 @@ def _address(name: str, default: str) -> str:
     """Return a URL; the error for one that cannot be parsed does not repeat it, since it may hold a password."""
     value = env.str(name, default=default)
     try:
-        urlsplit(value).port  # noqa: B018 (this reads it)
+        _ = urlsplit(value).port
     except ValueError:
         message = f"{name} cannot be read: percent-encode special characters in its password, such as / as %2F."
         raise ImproperlyConfigured(message) from None

@@ -84,8 +84,7 @@ def _update(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]) ->
     table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
     assignments, parameters = [], []
     for name in next(iter(rows.values())):
-        field = model._meta.get_field(name)
-        assert isinstance(field, models.Field)  # not a reverse relation
+        field = _field(model, name)
         values = {pk: _stored(field, row[name], connection) for pk, row in rows.items()}
         column, first = quote(str(field.column)), next(iter(values.values()))
         if all(value == first for value in values.values()):
@@ -100,6 +99,12 @@ def _update(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]) ->
         cursor.execute(statement, [*parameters, *rows])
 
 
+def _field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
+    field = model._meta.get_field(name)
+    assert isinstance(field, models.Field)  # not a reverse relation
+    return field
+
+
 def add_each(model: type[models.Model], key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Add to the numbers of the rows with these keys, in one statement; a missing row is inserted with them.
 
@@ -110,13 +115,13 @@ def add_each(model: type[models.Model], key: Sequence[str], rows: Sequence[Mappi
         return
     connection = connections[router.db_for_write(model)]
     quote = connection.ops.quote_name
-    fields = {name: model._meta.get_field(name) for name in rows[0]}
-    columns = {name: quote(str(getattr(field, "column", name))) for name, field in fields.items()}
+    fields = {name: _field(model, name) for name in rows[0]}
+    columns = {name: quote(str(field.column)) for name, field in fields.items()}
     table, places = quote(model._meta.db_table), f"({', '.join(['%s'] * len(columns))})"
     statement = f"INSERT INTO {table} ({', '.join(columns.values())}) VALUES "  # noqa: S608 (names are ours)
     statement += ", ".join([places] * len(rows)) + _on_conflict(connection.vendor, columns, key, table)
     ordered = sorted(rows, key=lambda row: [row[name] for name in key])
-    values = [_stored(field, row[name], connection) for row in ordered for name, field in fields.items()]  # type: ignore[arg-type]
+    values = [_stored(field, row[name], connection) for row in ordered for name, field in fields.items()]
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
 

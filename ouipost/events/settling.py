@@ -1,6 +1,5 @@
 """Settling deliveries after their calls: the one place that decides on retries, giving up, and disabling webhooks."""
 
-import random
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from ouipost import claims
-from ouipost.claims import Claim, engine_time
+from ouipost.claims import Claim, engine_time, spread
 from ouipost.db.rows import in_parts, insert_each, update_each
 from ouipost.events import backoff, journal
 from ouipost.events.catalogue import TEST
@@ -24,7 +23,6 @@ DELIVERED, FAILED, DISCARDED = DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, 
 
 WAITS = tuple(engine_time(seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400))
 """The wait after each failed try; there are ten tries."""
-JITTER = 0.2
 BATCH = 500
 MOST_WAIT = engine_time(86_400)
 DISABLE_AFTER, DISABLE_FAILURES = engine_time(5 * 86_400), 20
@@ -149,8 +147,7 @@ def _next_due(webhook: Webhook, tries: int, result: DeliveryResult, *, now: date
 
 def _wait(tries: int, result: DeliveryResult, *, now: datetime) -> timedelta:
     """Return the wait until the next try: as planned, plus or minus 20 %, but no less than Retry-After asks for."""
-    planned = WAITS[tries - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
-    return max(planned, min(_asked(result.retry_after, now=now), MOST_WAIT))
+    return max(spread(WAITS[tries - 1]), min(_asked(result.retry_after, now=now), MOST_WAIT))
 
 
 def _asked(header: str, *, now: datetime) -> timedelta:

@@ -11,7 +11,7 @@ from ouipost.events.sealing import seal_of
 
 BATCH = 2_000
 SOON = timedelta(minutes=1)
-LATE = timedelta(hours=1)
+BACKDATED_BY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ def _take(verdict: Verdict, row: Event, kept: Kept | None) -> Broken | None:
 
 
 def _note_time(verdict: Verdict, told_at: datetime) -> None:
-    if verdict.latest is not None and told_at < verdict.latest - LATE:
+    if verdict.latest is not None and told_at < verdict.latest - BACKDATED_BY:
         verdict.backdated += 1
     verdict.latest = max(told_at, verdict.latest or told_at)
 

@@ -33,4 +33,4 @@ if __name__ == "__main__":
     os.register_at_fork(after_in_child=end_on_term)
     if shares():
         import_module("ouipost.wsgi")  # without fork, each worker loads it itself
-    entrypoint()  # type: ignore[no-untyped-call]  # granian has no types
+    entrypoint()

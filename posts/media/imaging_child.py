@@ -321,10 +321,9 @@ def save_animation(image: Image.Image, job: ImageJob) -> None:
         image.save(job.target, "GIF", save_all=True, comment=b"", **loop)
         return
     durations = []
-    for number in range(image.n_frames):  # type: ignore[attr-defined]  # only pictures with frames have it
-        image.seek(number)
-        image.load()
-        durations.append(image.info.get("duration", 0))
+    for frame in ImageSequence.Iterator(image):
+        frame.load()
+        durations.append(frame.info.get("duration", 0))
     image.seek(0)
     nothing: dict[str, Any] = {"icc_profile": b"", "exif": b"", "xmp": b""}
     image.save(job.target, "WEBP", save_all=True, duration=durations, quality=90, method=0, **loop, **nothing)

@@ -1,6 +1,5 @@
 """The outcomes of a step, and the only place that turns outcomes into states of the target."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -21,7 +20,7 @@ from accounts.platforms.errors import (
 )
 from accounts.platforms.shapes import Published
 from accounts.tokens import obstacle
-from ouipost.claims import Claim, engine_time
+from ouipost.claims import Claim, engine_time, spread
 from ouipost.phrases import Phrase
 from posts.advice import failure, rest_unsent
 from posts.lateness import GIVE_UP_AFTER, LEAST_TRYING
@@ -31,12 +30,11 @@ VISIBLE_CALL_SECONDS = 30
 SETTLE_SECONDS = 30
 WAKING_SECONDS = 60
 """The wait after waking: a machine on which nothing ran for long may have no network, and tokens to renew first."""
-LATE = timedelta(minutes=5)
+OVERSLEPT = timedelta(minutes=5)
 """A look that is later than this had to wait until a worker ran again."""
 RESEND_SECONDS = 5
 RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
 RATE_LIMIT_SECONDS, LONGEST_RATE_LIMIT_SECONDS = 60, 3600
-JITTER = 0.2
 SAFE_TO_REPEAT = (Recovery.KEY, Recovery.HANDLE)
 """Ways of recovery by which an old request still on its way does no harm beside a new one."""
 NOTHING_THERE: dict[str, Any] = {"outcome_unknown": False, "armed_at": None, "absences": 0}
@@ -274,8 +272,7 @@ def _delay(attempts: int, error: Unavailable, waited: timedelta | None) -> timed
     own = RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)]
     if isinstance(error, RateLimited):
         own = RATE_LIMIT_SECONDS if error.retry_after is None else 0
-    wait = engine_time(own * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 (spreads load, guards nothing)
-    return max(wait, timedelta(seconds=error.retry_after or 0))
+    return max(spread(engine_time(own)), timedelta(seconds=error.retry_after or 0))
 
 
 def _failed(target: Target, error: PlatformError, *, now: datetime, retryable: bool = False) -> dict[str, Any]:
@@ -327,7 +324,7 @@ def _still_unknown(target: Target, result: AttemptResult, *, now: datetime) -> d
 
 def _is_waking(target: Target, result: AttemptResult, *, now: datetime) -> bool:
     """Return whether an inconclusive last look came late because no worker ran; then it is repeated once more."""
-    came_late = target.due_at is not None and target.due_at < now - LATE
+    came_late = target.due_at is not None and target.due_at < now - OVERSLEPT
     return came_late and gave_up(target, now=now) and isinstance(result.outcome, Later | Unavailable | Unknown)
 
 

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import registry
-from ouipost.api.schema import MOMENT
+from ouipost.api.vocabulary import MOMENT
 from ouipost.claims import database_now
 from posts.models import Post, PostStatus, Schedule, Slot
 from posts.schedules import queue

@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ouipost.api.pagination import is_within
-from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves, once
+from ouipost.api.vocabulary import WARNINGS
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase

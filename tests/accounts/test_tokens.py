@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, connection, connections
 from django.db.models import F
 from pytest_django import Settings
 
-from accounts import connecting, health, registry, services, tokens
+from accounts import connecting, readable, registry, services, tokens
 from accounts.models import Pause, PauseScope, SocialAccount
 from accounts.platforms.errors import AuthExpired, PlatformError, RateLimited, Rejected, Unavailable, Unknown, WhoActs
 from accounts.platforms.shapes import Account, Tokens
@@ -762,7 +762,7 @@ def test_a_refresh_leaves_an_account_that_cannot_be_read_meanwhile_as_it_is(
     workspace: Workspace, network: FakeNetwork
 ) -> None:
     account = make_due(workspace)
-    during_the_refresh(network, lambda: health.mark_unreadable({account.pk: OLD_ERROR}))
+    during_the_refresh(network, lambda: readable.mark_unreadable({account.pk: OLD_ERROR}))
 
     refresh_due()
 

@@ -531,17 +531,17 @@ class TestServices:
         assert services.redis_server().status == status
 
     def test_tokens_that_nobody_renews(self, workspace: Workspace) -> None:
-        lately = database_now() - services.LATE / 2
+        lately = database_now() - services.UNTAKEN_AFTER / 2
         make_account(workspace, due_at=lately)
         make_delivery(make_webhook(), status="pending", due_at=lately)
         fine = services.backlog()
-        make_account(workspace, remote_id="2", default_of=None, due_at=database_now() - 2 * services.LATE)
+        make_account(workspace, remote_id="2", default_of=None, due_at=database_now() - 2 * services.UNTAKEN_AFTER)
 
         assert (fine.status, services.backlog().status) == ("ok", "warning")
         assert services.backlog().message == "1 token to be renewed waits for more than 5 minutes."
 
     def test_several_that_wait_are_told_together(self, workspace: Workspace) -> None:
-        long_ago = database_now() - 2 * services.LATE
+        long_ago = database_now() - 2 * services.UNTAKEN_AFTER
         make_account(workspace, due_at=long_ago)
         make_delivery(make_webhook(), status="pending", due_at=long_ago)
 

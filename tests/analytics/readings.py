@@ -10,7 +10,7 @@ from accounts.platforms.errors import PlatformError
 from accounts.platforms.shapes import AccountNumbers, PostNumbers
 from analytics.discovery import discover
 from analytics.models import AccountSync, TargetNumbers
-from analytics.settling import SyncResult, settle_all
+from analytics.settling import Answers, SyncResult, settle_all
 from analytics.sync import claim_accounts
 from ouipost import claims
 from ouipost.claims import Claim
@@ -59,10 +59,7 @@ def read(
     result = SyncResult(
         claim=held or claim(account),
         at=at,
-        asked=list(found),
-        found=found,
-        asked_account=numbers is not None,
-        account=numbers,
+        answers=Answers(asked=list(found), posts=found, asked_account=numbers is not None, account=numbers),
         error=error,
         requests=1,
         access_token=account.access_token,

@@ -418,7 +418,7 @@ def test_a_slow_network_is_asked_until_the_lease_is_nearly_over_and_the_rest_sta
     world.watch.befall = crawl
     first, *others = world.sync()
 
-    assert 0 < len(first.found) < len(targets)
+    assert 0 < len(first.answers.posts) < len(targets)
     assert others
     assert [report.error for report in (first, *others)] == [None] * (1 + len(others))
     assert set(TargetNumbers.objects.filter(target__in=targets).values_list("read_at", flat=True)) == {at}
@@ -529,7 +529,7 @@ def test_more_posts_than_a_network_takes_at_once_are_read_in_as_many_calls_as_ne
 
     [report] = world.sync()
 
-    assert len(report.found) == len(targets) == 2 * batch
+    assert len(report.answers.posts) == len(targets) == 2 * batch
     assert sum(path in asked for asked in world.watch.asked) == 2
     assert_all_said(world, network, targets)
     assert_counted_once()

@@ -66,7 +66,7 @@ def ask(key: FakeKey) -> Allowance | None:
         limits.enforce(request, key)
     except limits.RateLimitExceeded:
         return None
-    allowance: Allowance = request.allowance  # type: ignore[attr-defined]
+    allowance: Allowance = request.META[limits.ALLOWANCE]
     return allowance
 
 
@@ -154,15 +154,35 @@ def test_a_request_that_all_processes_counted_is_not_counted_again(settings: Any
     assert alone.remaining == 14
 
 
-def test_the_sweep_of_old_windows_takes_no_count_away() -> None:
-    memory = limits.AtomicMemory()
-    memory._counting.acquire()
-    sweep = threading.Thread(target=memory._MemoryStorage__expire_events)
-    sweep.start()
+def test_counting_starts_no_thread(settings: Any) -> None:
+    settings.RATE_LIMITS = {"starter": 1}
+    before = threading.enumerate()
 
-    sweep.join(timeout=0.05)
-    waits = sweep.is_alive()
-    memory._counting.release()
-    sweep.join()
+    ask(FakeKey(pk="key_a", tier="starter"))
 
-    assert waits
+    assert threading.enumerate() == before
+
+
+def test_windows_that_are_over_are_forgotten() -> None:
+    counted = limits.InProcess()
+
+    with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False) as clock:
+        counted.count("key_a")
+        clock.shift(59)
+        counted.count("key_b")
+        early = len(counted)
+        clock.shift(1)
+        counted.count("key_c")
+
+        assert (early, len(counted)) == (2, 2)
+
+
+def test_windows_from_before_a_clock_was_set_back_are_forgotten() -> None:
+    counted = limits.InProcess()
+
+    with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False) as clock:
+        counted.count("key_a")
+        clock.shift(-3600)
+        counted.count("key_b")
+
+        assert len(counted) == 1

@@ -10,7 +10,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]  # it comes without types
 
 from ouipost.api.docs import AdminGenerator, ApiGenerator, document
-from ouipost.api.schema import JSON_TYPE
+from ouipost.api.vocabulary import JSON_TYPE
 from tests.contract.closing import closed
 
 OURS = re.compile(r"x-(?!content-type-options|frame-options)|retry-after|idempotent-|location|preference-applied")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from accounts.connecting import take_profile
+from accounts import profiles
 from accounts.models import SocialAccount
 from accounts.platforms.shapes import Profile
 from accounts.views import with_post_counts
@@ -160,7 +160,7 @@ def test_a_name_that_its_network_spells_otherwise_comes_back_as_the_networks(
     api: ApiClient, workspace: Workspace
 ) -> None:
     account = make_account(workspace)
-    take_profile(account, Profile(name="Cafe\u0301\x07 Rye\n", username="rye"), now=NOW)
+    profiles.take(account, Profile(name="Cafe\u0301\x07 Rye\n", username="rye"), now=NOW)
     account.save()
     shown = api.get(f"/api/accounts/{account.pk}").json()["data"]["account"]
 

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from accounts import health
+from accounts import readable
 from accounts.models import AccountStatus, Connection, SocialAccount
 from accounts.platforms.errors import Rejected
 from analytics.models import AccountSync
@@ -352,8 +352,8 @@ def test_an_account_that_can_be_read_again_is_told(world: World) -> None:
     trouble = {"status": AccountStatus.ERROR, "last_error": {"code": "X", "message": "x"}}
     account, other = (make_account(each, **trouble) for each in (world.workspace, make_workspace()))
 
-    health.mark_readable([account.pk])
-    health.mark_readable([account.pk])
+    readable.mark_readable([account.pk])
+    readable.mark_readable([account.pk])
 
     assert list(Event.objects.filter(type="account.recovered").values_list("resource_id")) == [(account.pk,)]
     shown = SocialAccount.objects.in_bulk([account.pk, other.pk])

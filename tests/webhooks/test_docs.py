@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import connecting, health, tokens
+from accounts import connecting, readable, tokens
 from accounts import services as account_services
 from accounts.models import SocialAccount
 from accounts.platforms.errors import AuthExpired, Rejected
@@ -134,7 +134,7 @@ def expire(workspace: Workspace) -> None:
 
 def be_in_error(workspace: Workspace) -> None:
     account = on_facebook(workspace)
-    health.mark_unreadable(
+    readable.mark_unreadable(
         {account.pk: {"code": "PLATFORM_UNAVAILABLE", "message": "Facebook answered with status 503."}}
     )
 

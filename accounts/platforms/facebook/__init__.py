@@ -5,7 +5,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from accounts.platforms import meta
 from accounts.platforms.base import Recovery, Save, Session
 from accounts.platforms.errors import AuthExpired
 from accounts.platforms.facebook import numbers as facebook_numbers
@@ -15,6 +14,7 @@ from accounts.platforms.facebook.posts import Comment, PhotoStory, Post, Way
 from accounts.platforms.facebook.video import Reel, Video, VideoStory
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
 from accounts.platforms.limits import Issue, Limits
+from accounts.platforms.meta.graph import VERSIONS_END
 from accounts.platforms.meta.rules import as_sent
 from accounts.platforms.meta.visibility import of_the_account
 from accounts.platforms.shapes import (
@@ -68,7 +68,7 @@ class Facebook(Graph):
     supports_stories = True
     max_video_duration = 240
     default_version = "v26.0"
-    versions_end = meta.VERSIONS_END
+    versions_end = VERSIONS_END
     recovery = Recovery.LOOK
     listing_lag = 10
     link_beside_text = True

@@ -6,11 +6,11 @@ from itertools import chain
 from typing import Any
 from urllib.parse import parse_qs, urljoin
 
-from accounts.platforms import meta
 from accounts.platforms.base import Session
 from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unknown
 from accounts.platforms.facebook import errors as facebook_errors
 from accounts.platforms.http import MOST_PAGES, Answer, bearer, dig, dig_text, pages, unclear_is_unknown
+from accounts.platforms.meta.graph import app_secret_proof
 from accounts.platforms.meta.visibility import of_the_account
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.shapes import Account
@@ -27,7 +27,7 @@ class Graph(OAuth2Connector):
         return f"https://{host}/{self.version}/{path}"
 
     def proof(self, token: str) -> dict[str, str]:
-        return meta.app_secret_proof(token, self.app.client_secret)
+        return app_secret_proof(token, self.app.client_secret)
 
     def get(self, session: Session, token: str, path: str, *, timeout: float = 30, **params: Any) -> Any:
         params |= self.proof(token)

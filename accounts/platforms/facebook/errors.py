@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from accounts.platforms import meta
 from accounts.platforms.errors import PlatformError, Rejected, Unavailable
 from accounts.platforms.http import Answer, decoded, dig, dig_text, facts_of
+from accounts.platforms.meta import errors as meta_errors
 
 NAME = "Facebook"
 VIDEO_REFUSED = {"1363040", "1363127", "1363128", "1363129"}
 """A reel's aspect, resolution, duration and frame rate; whether as code or as subcode is not documented."""
 UPLOAD_BROKE_OFF = {"OffsetInvalidError", "PartialRequestError"}
 UPLOAD_REFUSED = "ProcessingFailedError"
-UPLOAD_FAILED = {str(code) for code in meta.RETRYABLE_MEDIA}
+UPLOAD_FAILED = {str(code) for code in meta_errors.RETRYABLE_MEDIA}
 
 
 def classify(answer: Answer) -> PlatformError:
@@ -19,7 +19,7 @@ def classify(answer: Answer) -> PlatformError:
     broken = dig(decoded(answer), "debug_info")
     if broken:
         return _upload_error(broken, answer)
-    error = meta.classify(NAME, answer, known=VIDEO_REFUSED)
+    error = meta_errors.classify(NAME, answer, known=VIDEO_REFUSED)
     if type(error) is Rejected and VIDEO_REFUSED & set(error.network_code.split("/")):
         error.error_code = "MEDIA_REJECTED"
     return error

@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from accounts.platforms import meta
 from accounts.platforms.base import Recovery, Save, Session
 from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unknown
 from accounts.platforms.facebook import Facebook
@@ -17,6 +16,7 @@ from accounts.platforms.instagram import numbers as instagram_numbers
 from accounts.platforms.instagram.facebook import FACEBOOK, LOGIN, is_linked
 from accounts.platforms.limits import Allowance, Issue, Limits
 from accounts.platforms.meta.containers import ContainerConnector, limit_of
+from accounts.platforms.meta.graph import VERSIONS_END, app_secret_proof
 from accounts.platforms.meta.rules import as_sent
 from accounts.platforms.meta.visibility import of_the_account
 from accounts.platforms.shapes import (
@@ -70,7 +70,7 @@ class Instagram(ContainerConnector):
     default_version = "v26.0"
     revokes_everywhere = True
     """With Instagram's login: it takes back all that the person allowed the app. With Facebook's, `user_id` decides."""
-    versions_end = meta.VERSIONS_END
+    versions_end = VERSIONS_END
     listing_lag = 10
     """Needed for comments only, which are searched for in a list."""
 
@@ -103,7 +103,7 @@ class Instagram(ContainerConnector):
     def proof(self, account: Account) -> dict[str, str]:
         if not is_linked(account):
             return {}
-        return meta.app_secret_proof(account.access_token, self.app.client_secret)
+        return app_secret_proof(account.access_token, self.app.client_secret)
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
         authorize = self.facebook.authorize_url if self.app.product == FACEBOOK else super().authorize_url

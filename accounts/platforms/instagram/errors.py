@@ -6,7 +6,6 @@ https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/refe
 import re
 from typing import Any
 
-from accounts.platforms import meta
 from accounts.platforms.errors import (
     AppStopped,
     AuthExpired,
@@ -18,6 +17,7 @@ from accounts.platforms.errors import (
     WhoActs,
 )
 from accounts.platforms.http import Answer, decoded, dig_text, facts_of
+from accounts.platforms.meta import errors as meta_errors
 from accounts.platforms.meta.containers import QUOTA_WAIT
 from accounts.platforms.meta.failures import MakeAgain, NotReady
 from ouipost.phrases import Phrase
@@ -65,7 +65,7 @@ WORDS = {
 
 def classify(answer: Answer) -> PlatformError:
     """Return the error of a refusal, by Instagram's own subcode, else by the code shared by all Meta networks."""
-    error = meta.classify(NAME, answer, known=KNOWN)
+    error = meta_errors.classify(NAME, answer, known=KNOWN)
     codes = error.network_code.split("/")
     subcode = ALONE.get(error.network_code, codes[-1])
     specific = _waiting(subcode, error.facts) or _refused(subcode, error.facts)
@@ -122,6 +122,6 @@ def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -
     if not words or not 400 <= answer.status < 429:
         return None
     facts = facts_of(NAME, answer, words=words, code=dig_text(body, "code"))
-    if meta.is_about_the_app(words):
+    if meta_errors.is_about_the_app(words):
         return AppStopped(**facts)
     return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)

@@ -1,8 +1,8 @@
 """The meaning of Threads' refusals and failures: https://developers.facebook.com/docs/threads/troubleshooting"""
 
-from accounts.platforms import meta
 from accounts.platforms.errors import PlatformError, ProcessingFailed, Rejected, WhoActs
 from accounts.platforms.http import Answer
+from accounts.platforms.meta import errors as meta_errors
 from accounts.platforms.meta.failures import MakeAgain, NotReady
 from ouipost.phrases import Phrase
 
@@ -30,7 +30,7 @@ WORDS = {
 
 def classify(answer: Answer) -> PlatformError:
     """Return the error of a refusal, by Threads' own codes, else by those shared by all Meta networks."""
-    error = meta.classify(NAME, answer, known={NOT_READY, RESTRICTED, IMAGE_NOT_FETCHED})
+    error = meta_errors.classify(NAME, answer, known={NOT_READY, RESTRICTED, IMAGE_NOT_FETCHED})
     codes = error.network_code.split("/")
     if codes[0] == NOT_READY:
         return NotReady(retry_after=NOT_READY_WAIT, **error.facts)

@@ -110,7 +110,7 @@ class Progress:
         with self._lock:
             account = SocialAccount.objects.get(pk=result.claim.pk)
             self._read.add(account.pk)
-            self._posts += sum(found is not None for found in result.found.values())
+            self._posts += sum(found is not None for found in result.answers.posts.values())
             self.failed.discard(account.pk)  # a repeated reading may succeed
             if result.failed:
                 self.failed.add(account.pk)
@@ -132,12 +132,13 @@ class Progress:
 
 
 def _told(result: SyncResult) -> str:
-    read = sum(found is not None for found in result.found.values())
-    gone = len(result.found) - read
+    answers = result.answers
+    read = sum(found is not None for found in answers.posts.values())
+    gone = len(answers.posts) - read
     line = f"{counted(read, 'post')} read"
     line += f", {gone} not there any more" if gone else ""
-    line += ", its own numbers read" if result.account else ""
-    line += ", the rest when the budget for its network allows it" if result.lacking else ""
+    line += ", its own numbers read" if answers.account else ""
+    line += ", the rest when the budget for its network allows it" if answers.lacking else ""
     if result.error:
         line += f"; {result.error.error_code}: {result.error.message} ({result.error.acts} acts)"
     return line

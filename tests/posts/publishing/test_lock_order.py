@@ -13,7 +13,7 @@ from django.db import connection, connections, transaction
 from django.db.models import Model
 from django.http import Http404
 
-from accounts import breakers, health
+from accounts import breakers, readable
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.errors import Rejected
 from accounts.platforms.shapes import Profile
@@ -235,7 +235,7 @@ def account_that_is_disconnected_twice(workspace: Workspace) -> Change:
 
 
 def recovery(workspace: Workspace) -> Change:
-    return once(partial(health.mark_readable, [make_account(workspace, status="error").pk]), "account.recovered")
+    return once(partial(readable.mark_readable, [make_account(workspace, status="error").pk]), "account.recovered")
 
 
 def deliveries(_: Workspace) -> Change:
@@ -251,10 +251,8 @@ def name_of_an_account(workspace: Workspace) -> Change:
     account = make_account(workspace, name="Page")
     AccountSync.objects.create(account=account, due_at=NOW, account_due_at=NOW)
     [held] = claims.claim_due(AccountSync.objects.all(), limit=1, lease=timedelta(minutes=1))
-    asked: dict[str, Any] = {"asked": [], "found": {}, "asked_account": True, "account": None, "error": None}
-    result = readings.SyncResult(
-        claim=held, at=NOW, requests=0, access_token="", profile=Profile(name="Bakery"), **asked
-    )
+    answers = readings.Answers(asked_account=True, profile=Profile(name="Bakery"))
+    result = readings.SyncResult(claim=held, at=NOW, answers=answers, error=None, requests=0, access_token="")
     name = partial(update_account, account, values={"name": "Ours"}, actor=ACTOR)
     return name, partial(readings.settle_all, [result]), lambda: SocialAccount.objects.get().name, "Ours"
 
@@ -383,7 +381,7 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
         make_schedule(one), partial(schedules.update_schedule, now=NOW), {"name": "B"}, {"is_active": False}
     ),
     "trouble": lambda one: once(
-        partial(health.mark_unreadable, {make_account(one).pk: {"code": "A"}}), "account.error"
+        partial(readable.mark_unreadable, {make_account(one).pk: {"code": "A"}}), "account.error"
     ),
     **{
         each.__name__: each

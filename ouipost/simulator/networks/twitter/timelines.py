@@ -10,7 +10,7 @@ from ouipost.simulator.models import Account, Post, PostQuerySet
 from ouipost.simulator.networks.twitter.access import ID, authorized, invalid, not_found
 from ouipost.simulator.networks.twitter.views import answer, fields_of, shown
 
-TOKEN_PREFIX = "7140dibdnow9c7btw"  # noqa: S105 (of a page, not of an account)
+PAGE_PREFIX = "7140dibdnow9c7btw"
 
 
 def timeline(call: Call, user_id: str) -> HttpResponse:
@@ -26,7 +26,7 @@ def timeline(call: Call, user_id: str) -> HttpResponse:
     if page:
         meta |= {"newest_id": page[0].external_id, "oldest_id": page[-1].external_id}
     if len(posts) > size:
-        meta["next_token"] = f"{TOKEN_PREFIX}{page[-1].external_id}"
+        meta["next_token"] = f"{PAGE_PREFIX}{page[-1].external_id}"
     return JsonResponse(answer([shown(call, post, fields) for post in page], []) | {"meta": meta})
 
 
@@ -51,7 +51,7 @@ def last_seen(call: Call, user_id: str) -> Post | None:
     token = call.text("pagination_token")
     if not token:
         return None
-    last = Post.objects.of(ID, user_id).filter(external_id=token.removeprefix(TOKEN_PREFIX)).first()
+    last = Post.objects.of(ID, user_id).filter(external_id=token.removeprefix(PAGE_PREFIX)).first()
     if last is None:
         raise invalid("pagination_token is not a token of this list.", "pagination_token", token)
     return last

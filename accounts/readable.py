@@ -1,4 +1,4 @@
-"""Marks accounts that cannot be read as `error`, with the reason, and as `active` once they can be read again."""
+"""Mark accounts that cannot be read as `error`, with the reason, and as `active` once they can be read again."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
