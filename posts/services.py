@@ -455,7 +455,7 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
 
 def _asked_about(now: datetime) -> dict[str, Any]:
     """Return the columns that make a worker ask the network at once, and never send again."""
-    return {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": now, "absences": 0}
+    return {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": now, "absences": 0, "error": None}
 
 
 def _never_sent(target: Target, *, now: datetime) -> dict[str, Any]:
