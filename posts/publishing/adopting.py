@@ -7,8 +7,8 @@ from typing import Any
 from accounts.models import SocialAccount
 from ouipost.events.journal import Actor
 from posts.models import Post, Target, TargetStatus
-from posts.publishing.late_answers import LATE, late_posts
 from posts.publishing.outcomes import when_out
+from posts.publishing.past_answers import LATE, late_posts
 from posts.status import sync_each
 
 IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.MISSED, TargetStatus.CANCELLED)

@@ -15,9 +15,9 @@ from accounts.platforms.errors import (
 from accounts.platforms.shapes import Published
 from ouipost.observability import traces
 from ouipost.phrases import Phrase
-from posts.publishing.late_answers import late_posts, said_to_be_there
 from posts.publishing.looking import NOT_ASKED, NOT_SHOWN, after, can_look, look, one_of, until_listed
 from posts.publishing.outcomes import SAFE_TO_REPEAT, Absent, Later, Outcome, gave_up
+from posts.publishing.past_answers import late_posts, said_to_be_there
 from posts.publishing.turn import Turn
 
 LOOKS_BEFORE_ABSENT = 2

@@ -24,8 +24,8 @@ from posts.models import Attempt, Post, Target, TargetStatus
 from posts.publishing import holding
 from posts.publishing.claiming import LOOK_AHEAD, ROUNDS
 from posts.publishing.holding import hold_account
-from posts.publishing.late_answers import late_posts
 from posts.publishing.outcomes import Later, Outcome, Undecidable
+from posts.publishing.past_answers import late_posts
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import Saving, Search, others, save_all
 from posts.timeline.timeline import timeline

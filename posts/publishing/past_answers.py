@@ -1,4 +1,4 @@
-"""Read the late answers of a target: those that came after their claim was lost."""
+"""Read what networks have answered about a target so far, in time or after its claim was lost."""
 
 from collections import defaultdict
 from collections.abc import Sequence
