@@ -10,7 +10,7 @@ from accounts.services import Disconnected, disconnect
 from ouipost.events.models import Delivery, Event
 from posts import removal
 from posts.models import Post, Target
-from posts.publishing.steps import load_ahead
+from posts.publishing.arming import load_ahead
 from tests.factories import NOW, make_webhook
 from tests.posts.fakes import (
     ACTOR,

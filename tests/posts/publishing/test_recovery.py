@@ -25,9 +25,9 @@ from posts import pausing, services
 from posts.media import files
 from posts.models import Post, Target
 from posts.publishing import engine
+from posts.publishing.arming import load_ahead
 from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
-from posts.publishing.steps import load_ahead
 from posts.schedules.services import queue_post
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_media, make_post, make_schedule, make_workspace

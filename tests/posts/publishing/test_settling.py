@@ -18,11 +18,11 @@ from ouipost.events.models import Event
 from posts import services
 from posts.models import Attempt, Post, Target
 from posts.operating.restoring import doubt
+from posts.publishing.arming import Saving, save_all
 from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS
 from posts.publishing.outcomes import Absent, Outcome, Undecidable
 from posts.publishing.past_answers import late_posts
 from posts.publishing.settling import settle_all
-from posts.publishing.steps import Saving, save_all
 from posts.removal import CALLED_OFF
 from tests.factories import NOW, make_account, make_post
 from tests.posts.fakes import (
