@@ -22,6 +22,7 @@ from ouipost.claims import database_now
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts import pausing, services
+from posts.advice import failure
 from posts.media import files
 from posts.models import Post, Target
 from posts.publishing import engine
@@ -1047,6 +1048,20 @@ def shown_of(api: ApiClient, target: Target) -> tuple[Any, ...]:
     lines = api.get(f"/api/posts/{target.post_id}/timeline").json()["data"]["timeline"]
     last = [line for line in lines if line["target_id"]][-1]
     return told["status"], told["error"]["code"], told["error"]["who_acts"], (last["who_acts"], last["retry_safe"])
+
+
+def test_a_duplicate_that_an_earlier_version_stored_as_refused_is_looked_for_and_not_believed_absent(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = send_into_the_dark(make_due(workspace), network)
+    network.committed, network.found = [DUPLICATE], [[]]
+    for _ in range(3):
+        publish(target)
+    Target.objects.update(error=failure(DUPLICATE.error_code, DUPLICATE.message), sent_at=None)
+
+    *_, settled = [publish(target) for _ in range(2)]
+
+    assert (settled.status, error_of(settled)["code"], len(network.sent)) == ("needs_review", Unknown.code, 1)
 
 
 def test_what_was_said_to_be_there_before_it_was_denied_does_not_count_for_a_later_send(
