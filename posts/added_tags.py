@@ -63,16 +63,13 @@ def _warnings(workspace: Workspace, pairs: Sequence[Pair]) -> list[str]:
 
 def _refusal(post: Post, going: Sequence[Pair], media: Sequence[Media]) -> str | None:
     """Return a message if networks refuse a post now and did not with the old settings, else None."""
-    try:
-        rules.check(post, [now for now, _ in going], media)
-    except rules.PostNotPublishable as refused:
-        if not rules.passes(rules.find_issues(post, [was for _, was in going], media)):
-            return None
-        assert post.scheduled_at is not None  # as it is scheduled
-        return Phrase(
-            "With the hashtags that are added now, {id} would be refused on {moment} UTC. {told}",
-            id=post.pk,
-            moment=f"{post.scheduled_at.astimezone(UTC):%Y-%m-%d %H:%M}",
-            told=joined(refused.told, " "),
-        )
-    return None
+    told = rules.refusals(post, [now for now, _ in going], media)
+    if not told or rules.refusals(post, [was for _, was in going], media):
+        return None
+    assert post.scheduled_at is not None  # as it is scheduled
+    return Phrase(
+        "With the hashtags that are added now, {id} would be refused on {moment} UTC. {told}",
+        id=post.pk,
+        moment=f"{post.scheduled_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+        told=joined(told, " "),
+    )

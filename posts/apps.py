@@ -8,6 +8,7 @@ class PostsConfig(AppConfig):
         from accounts import hooks as accounts
         from ouipost.events.catalogue import payload_builders
         from posts import added_tags, following, pausing, removal, webhook_payloads
+        from posts.publishing import adopting
         from posts.schedules import services as schedules
         from workspaces import hooks as workspaces
 
@@ -18,6 +19,7 @@ class PostsConfig(AppConfig):
         accounts.before_disconnect.append(removal.lock_claimed)
         accounts.on_disconnect.append(schedules.leave)  # schedules are locked before posts
         accounts.on_disconnect.append(removal.cancel_for_account)
+        accounts.on_disconnect.append(adopting.adopt_called_off)
         accounts.in_flight.append(removal.in_flight)
         workspaces.on_delete.append(removal.cancel_workspace)
         workspaces.on_delete.append(pausing.end_for)

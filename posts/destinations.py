@@ -108,10 +108,11 @@ def resolve(
     Raises InvalidInput that names every id, in the ids and in the overrides, which is neither a network's nor a
     connected account's. With `kept` the ids are a stored post's: a disconnected account among them counts as missing.
     """
-    accounts = standing(workspace.pk, given)
+    named = _named(workspace.pk, given)  # at one moment, as one that is in neither of two looks would seem unknown
+    accounts = _standing(named)
     for account in accounts.values():
         account.workspace = workspace
-    gone = _disconnected(workspace, given) if kept else {}
+    gone = {account.pk: account for account in named if kept and not account.is_connected}
     there = gone | accounts
     unknown = {place: name for place, name in enumerate(given) if name not in {*registry.IDS, *there}}
     problems = override_problems(workspace, overrides or {})
@@ -130,9 +131,13 @@ def resolve(
 
 def standing(workspace_id: str, given: Iterable[str]) -> dict[str, SocialAccount]:
     """Return the connected accounts that ids of networks and accounts stand for, by these; others have none."""
-    accounts = fetch(_named, workspace=workspace_id, given=list(given))
-    defaults = {account.default_of: account for account in accounts if account.default_of}
-    return defaults | {account.pk: account for account in accounts}
+    return _standing(_named(workspace_id, given))
+
+
+def _standing(named: Iterable[SocialAccount]) -> dict[str, SocialAccount]:
+    connected = [account for account in named if account.is_connected]
+    defaults = {account.default_of: account for account in connected if account.default_of}
+    return defaults | {account.pk: account for account in connected}
 
 
 def await_standing(workspace_id: str, given: Collection[str]) -> dict[str, SocialAccount]:
@@ -150,16 +155,14 @@ def await_standing(workspace_id: str, given: Collection[str]) -> dict[str, Socia
     return standing(workspace_id, given)
 
 
-def _named(*, workspace: Any, given: Any) -> QuerySet[SocialAccount]:
-    """Return the query for the connected accounts that these ids stand for."""
-    named = Q(pk__in=given) | Q(default_of__in=given)
-    return SocialAccount.objects.connected().filter(named, workspace=workspace)
+def _named(workspace_id: str, given: Iterable[str]) -> list[SocialAccount]:
+    """Return the accounts that these ids stand for, or stood for before they were disconnected."""
+    return fetch(_by_id, workspace=workspace_id, given=list(given))
 
 
-def _disconnected(workspace: Workspace, given: Sequence[str]) -> dict[str, SocialAccount]:
-    """Return the disconnected accounts among these, by id."""
-    accounts = SocialAccount.objects.filter(workspace=workspace, pk__in=given).exclude(disconnected_at=None)
-    return {account.pk: account for account in accounts.only("platform", "name", "username")}
+def _by_id(*, workspace: Any, given: Any) -> QuerySet[SocialAccount]:
+    """Return the query for the accounts that these ids stand for, connected or not."""
+    return SocialAccount.objects.filter(Q(pk__in=given) | Q(default_of__in=given), workspace=workspace)
 
 
 def names_accounts(given: Iterable[str]) -> bool:

@@ -85,6 +85,15 @@ def find_issues(post: Post, accounts: Iterable[SocialAccount], media: Sequence[M
     return issues
 
 
+def refusals(post: Post, accounts: Iterable[SocialAccount], media: Sequence[Media]) -> list[str]:
+    """Return in sentences what networks refuse of the content alone, whatever its time and the accounts' standing."""
+    networks, issues = Networks(), list[dict[str, Any]]()
+    for account in accounts:
+        content = compose(post, account, registry.of(account), media)
+        issues += [_told_of(account, issue) for issue in _of_content(account, content, networks=networks)]
+    return PostNotPublishable(issues=issues).told
+
+
 class Networks:
     """Check each network once for all its accounts with equal facts and content, as long texts take a while."""
 
@@ -110,7 +119,7 @@ def _of_damage(post: Post, account: SocialAccount) -> Iterator[dict[str, Any]]:
             message=Phrase("It is stored in a form that cannot be read: {columns}.", columns=column),
             fix=Phrase("Write it again, or ask the operator to repair it."),
         )
-        yield asdict(issue) | {"platform": account.platform, "account_id": account.pk}
+        yield _told_of(account, issue)
 
 
 def issues_of(
@@ -120,17 +129,25 @@ def issues_of(
 
     An account without an id is not connected yet; the network's rules apply to it too.
     """
-    platform = registry.of(account)
     found = [
-        *rules.check_type(content, platform.post_types),
-        *networks.issues(platform, content, account.metadata),
-        *_of_title(content, platform),
-        *_of_reach(content, account, platform),
-        *_of_connection(account, platform, at),
-        *_of_permissions(account, platform, content),
+        *_of_content(account, content, networks=networks),
+        *_of_connection(account, registry.of(account), at),
         *_of_pace(account, at),
     ]
-    return [asdict(issue) | {"platform": account.platform, "account_id": account.pk} for issue in found]
+    return [_told_of(account, issue) for issue in found]
+
+
+def _told_of(account: SocialAccount, issue: Issue) -> dict[str, Any]:
+    return asdict(issue) | {"platform": account.platform, "account_id": account.pk}
+
+
+def _of_content(account: SocialAccount, content: Content, *, networks: Networks) -> Iterator[Issue]:
+    platform = registry.of(account)
+    yield from rules.check_type(content, platform.post_types)
+    yield from networks.issues(platform, content, account.metadata)
+    yield from _of_title(content, platform)
+    yield from _of_reach(content, account, platform)
+    yield from _of_permissions(account, platform, content)
 
 
 def may_show_title(post: Post, account: SocialAccount, media: Sequence[Media]) -> bool:

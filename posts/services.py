@@ -30,7 +30,7 @@ from posts.content import compose
 from posts.due import UNSCHEDULED, are_due, send_denied, send_now, set_due
 from posts.following import follow
 from posts.media import files
-from posts.models import Attempt, Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.paused import why_paused
 from posts.places import is_in_line
 from posts.schedules.queue import lacks
@@ -445,7 +445,7 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
         )
     if obstacle := question(locked).obstacle:
         raise WrongStatus(Phrase("It cannot be asked about: {obstacle}.", obstacle=obstacle), status=post.status)
-    values = _asked_about(locked, now=now) if locked.outcome_unknown else _never_sent(locked, now=now)
+    values = _asked_about(now) if locked.outcome_unknown else _never_sent(locked, now=now)
     Target.objects.filter(pk=locked.pk).update(claim_count=0, **values)
     transaction.on_commit(doorbell.ring, robust=True)
     record("reconcile_requested", post, actor=actor, target=locked.pk)
@@ -453,15 +453,9 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
     return post
 
 
-def _asked_about(target: Target, *, now: datetime) -> dict[str, Any]:
+def _asked_about(now: datetime) -> dict[str, Any]:
     """Return the columns that make a worker ask the network at once, and never send again."""
-    values = {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": now, "absences": 0}
-    since = target.forgotten_fence or 0
-    doubled = Attempt.objects.filter(target=target, outcome="duplicate", fence__gt=since).order_by("number").last()
-    if doubled is None:
-        return values
-    # While the error is the network's word that it has the post, the engine does not believe that it is absent.
-    return values | {"error": {**(target.error or {}), "code": doubled.code, "message": doubled.message}}
+    return {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": now, "absences": 0, "error": None}
 
 
 def _never_sent(target: Target, *, now: datetime) -> dict[str, Any]:

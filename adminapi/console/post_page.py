@@ -148,14 +148,21 @@ def headline(post: Post, targets: Sequence[Target], *, now: datetime) -> str:
 def _between_tries(
     post: Post, targets: Sequence[Target], verdicts: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> str:
-    """Return the headline of a post whose open targets all wait for another try; empty for any other post."""
+    """Return the headline of a post whose open targets all wait, for another try or for their first; empty for any
+    other post, and where a network is at work on it."""
     waits = [each for each in verdicts if each["target"].status in UNSETTLED]
-    moments = [each["next_at"] for each in waits if each["cause"] and each["next_at"] and each["next_at"] > now]
+    held = [each for each in waits if each["cause"] or _is_held_back(post, each["target"])]
+    moments = [each["next_at"] for each in held if each["next_at"] and each["next_at"] > now]
     if not waits or len(moments) < len(waits):
         return ""
     told = IN_DOUBT if any(each["target"].outcome_unknown for each in waits) else NOT_SENT
     is_partly_out = any(target.status == TargetStatus.PUBLISHED for target in targets)
     return str(NOT_EVERYWHERE if is_partly_out else told) % {"moment": moment(min(moments), post.workspace.timezone)}
+
+
+def _is_held_back(post: Post, target: Target) -> bool:
+    """Return whether a target of a post that has begun to go out waits for its account or network."""
+    return post.status == PostStatus.PUBLISHING and not target.waits_for
 
 
 def _verdict(post: Post, target: Target, entries: Sequence[Entry]) -> dict[str, Any]:

@@ -92,6 +92,7 @@ STORED = (
     _("The network has accepted it and has not shown it: {error}"),
     _("{sent} of {all} parts are out; the next was not accepted. {error}"),
     _("Whether it was published could not be found out: {error}"),
+    _("The network says that it is there already. {error}"),
     _("Nothing is accepted before {moment}, and the time for trying is over by then: {error}"),
     _("The operator has paused {what}: {noted}"),
     _(

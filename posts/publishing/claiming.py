@@ -22,10 +22,11 @@ from posts.advice import INTERNAL_ERROR, failure
 from posts.lateness import GIVE_UP_AFTER, LEASE_SECONDS, LEAST_TRYING, is_too_late
 from posts.models import TAKEN_FROM_WORKERS, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.places import needs_place
+from posts.publishing.adopting import adopt_and_sync
 from posts.publishing.capacity import Room, in_flight
 from posts.publishing.holding import hold_account, is_line_due, pace_account, put_back
 from posts.removal import call_off
-from posts.status import sync_and_tell, sync_each
+from posts.status import sync_and_tell
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
@@ -188,8 +189,7 @@ def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) ->
     taken = {claim.pk for claim in held}
     _give_longer([target for target in sound if target.pk in taken], history, now=now)
     if ended := {target.post_id for target in [*missed, *crashing]}:
-        families = Target.objects.filter(post__in=ended).order_by("pk")
-        sync_each(Post.objects.filter(pk__in=ended).order_by("pk"), families, now=now)
+        adopt_and_sync(ended, now=now)
     return held if held or not ready else None
 
 

@@ -21,12 +21,12 @@ from ouipost.writer import Runs, WriterClosed
 from posts.advice import INTERNAL_ERROR
 from posts.media.storage import StorageUnavailable
 from posts.publishing import kept_answers
+from posts.publishing.arming import Loaded
 from posts.publishing.damage import damage
 from posts.publishing.finding_out import find_out
 from posts.publishing.outcomes import AttemptResult, Later, Outcome, answer_of, storable
 from posts.publishing.sending import send
 from posts.publishing.settling import settle_all
-from posts.publishing.steps import Loaded
 from posts.publishing.turn import Turn
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from accounts.platforms.errors import (
 from accounts.platforms.shapes import Published
 from ouipost.observability import traces
 from ouipost.phrases import Phrase
-from posts.publishing.late_answers import late_posts
 from posts.publishing.looking import NOT_ASKED, NOT_SHOWN, after, can_look, look, one_of, until_listed
-from posts.publishing.outcomes import SAFE_TO_REPEAT, Absent, Later, Outcome, gave_up, is_said_to_be_there
+from posts.publishing.outcomes import SAFE_TO_REPEAT, Absent, Later, Outcome, gave_up
+from posts.publishing.past_answers import late_posts, said_to_be_there
 from posts.publishing.turn import Turn
 
 LOOKS_BEFORE_ABSENT = 2
@@ -94,7 +94,7 @@ def _absent(turn: Turn) -> Outcome | None:
     is_one_enough = turn.recovery == Recovery.HANDLE and turn.sends == turn.target.sends
     if not is_one_enough and turn.target.absences + 1 < LOOKS_BEFORE_ABSENT:
         return Absent()
-    if is_said_to_be_there(turn.target):
+    if turn.writer.run(said_to_be_there, turn.target):
         return NOT_SHOWN
     if not turn.connector.may_send_again(turn.operation):
         message = Phrase("{network} was sent it twice and does not list it.", network=turn.connector.name)

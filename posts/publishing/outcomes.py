@@ -161,8 +161,10 @@ def next_state(target: Target, result: AttemptResult, *, now: datetime) -> dict[
 def _answered(target: Target, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
     """Return the columns after a try without an open question from before."""
     match result.outcome:
-        case Unknown() | Duplicate() as error if isinstance(error, Unknown) or target.sends > 1:
+        case Unknown() as error:
             return _unknown(target, error, result, now=now)
+        case Duplicate() as refusal if target.sends > 1:
+            return _unknown(target, _may_be_there(refusal), result, now=now)
         case Later() as later:
             return _nothing_there(target, result) | _later(target, later, now=now)
         case Unavailable() as error:
@@ -284,7 +286,13 @@ def _failed(target: Target, error: PlatformError, *, now: datetime, retryable: b
     return first | {"error": _shown(error) | {"message": told}}
 
 
-def _unknown(target: Target, error: PlatformError, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
+def _may_be_there(refusal: Duplicate) -> Unknown:
+    """Return the error of a repeated send that was refused as a duplicate: an earlier one may have arrived."""
+    told = Phrase("The network says that it is there already. {error}", error=refusal.message)
+    return Unknown(**refusal.facts | {"message": told})
+
+
+def _unknown(target: Target, error: Unknown, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
     """Return the columns of a lost answer: wait until it can be found out, or leave it to a person if it cannot."""
     if result.recovery == Recovery.PARK:
         return _review(error.message, error)
@@ -331,18 +339,12 @@ def _is_waking(target: Target, result: AttemptResult, *, now: datetime) -> bool:
 def _asked_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:
     """Return the columns after a look in vain: whatever kept us from looking, the outcome stays unknown."""
     shown = failure("OUTCOME_UNKNOWN", error.message, who_acts=error.acts, network_code=error.network_code)
-    said = target.error if is_said_to_be_there(target) else shown
-    return _tried_again(target, error, wait=wait, now=now) | {"error": said}
+    return _tried_again(target, error, wait=wait, now=now) | {"error": shown}
 
 
 def _tried_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:
     counts = not isinstance(error, RateLimited)
     return {"due_at": now + wait, "attempts": target.attempts + counts} | _given(error)
-
-
-def is_said_to_be_there(target: Target) -> bool:
-    """Return whether the network refused it as a duplicate; until that is cleared up, no absence is believed."""
-    return target.outcome_unknown and code_of(target) == Duplicate.code
 
 
 def gave_up(target: Target, *, now: datetime) -> bool:

@@ -11,10 +11,10 @@ from ouipost.claims import Claim
 from ouipost.engine import Engine
 from ouipost.writer import Runs
 from posts.models import Target
+from posts.publishing.arming import Loaded, load_ahead
 from posts.publishing.claiming import claim_targets
 from posts.publishing.clock import CLOCK
 from posts.publishing.engine import publish
-from posts.publishing.steps import Loaded, load_ahead
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from ouipost.observability import traces
 from ouipost.phrases import Phrase
 from ouipost.writer import WriterClosed
 from posts.publishing.finding_out import find_out
-from posts.publishing.late_answers import late_posts
 from posts.publishing.looking import one_of
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS, Held, Later, Outcome
+from posts.publishing.past_answers import late_posts
 from posts.publishing.turn import Turn
 
 

@@ -1,7 +1,7 @@
 """Write the outcomes of steps: the targets' next states, their attempts and posts, the journal, and holds."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,9 +21,10 @@ from ouipost.phrases import Phrase
 from posts import pausing
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Media, Post, Target, TargetStatus
+from posts.publishing.adopting import adopt, adopted
 from posts.publishing.holding import hold_account
-from posts.publishing.late_answers import LATE, late_posts, was_only_looked_for
-from posts.publishing.outcomes import AttemptResult, Later, Outcome, code_of, is_definite, next_state, when_out
+from posts.publishing.outcomes import AttemptResult, Later, Outcome, code_of, is_definite, next_state
+from posts.publishing.past_answers import LATE, was_only_looked_for
 from posts.status import sync_each
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,6 @@ MOST_LOST = timedelta(minutes=1)
 more than ten seconds."""
 BEHIND = timedelta(seconds=1)
 """Puts a target behind all others that wait for its account: these become due a millisecond apart after a hold."""
-IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.MISSED, TargetStatus.CANCELLED)
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
 """The columns of a post that are derived from its targets."""
 READ = (
@@ -62,7 +62,7 @@ def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
     tried = [each for each in settled if not _is_put_off(each) or next_at[each.claim.pk] is None]
     told = [(result, calls.word(result.outcome), next_at[result.claim.pk]) for result in tried]
     _log([*told, *((result, LATE, None) for result in _unlogged(late))], now=now)
-    _adopt_late([targets[result.claim.pk] for result in late], targets.values(), now=now)
+    adopt([targets[result.claim.pk] for result in late], targets.values(), now=now)
     sync_each(posts.values(), targets.values(), now=now)
     _record_rejected_files([targets[result.claim.pk] for result in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)
@@ -160,12 +160,12 @@ def _release(
 ) -> dict[str, datetime | None]:
     """Give the targets back, each in its next state; returns when each is due again."""
     states = {result.claim: _state(targets[result.claim.pk], result, now=now) for result in results}
-    in_vain = [targets[claim.pk] for claim, values in states.items() if _ends_in_vain(targets[claim.pk], values)]
-    adopted = _adopted(in_vain, now=now)
+    ended = [each for each in results if _ends_in_vain(targets[each.claim.pk], each, states[each.claim])]
+    found_out = adopted([targets[each.claim.pk] for each in ended], now=now)
     rows = []
     for claim, values in states.items():
         target = targets[claim.pk]
-        values |= adopted.get(claim.pk, {})
+        values |= found_out.get(claim.pk, {})
         if target.status == TargetStatus.NEEDS_REVIEW:
             values.setdefault("status", TargetStatus.PUBLISHING)  # a late answer reopens it
         values = {"waits_for": ""} | values | claim.released | {"in_flight": None}
@@ -181,10 +181,10 @@ def _state(target: Target, result: AttemptResult, *, now: datetime) -> dict[str,
     return {"attempts": target.attempts + 1} | values if "status" in values else values
 
 
-def _ends_in_vain(target: Target, values: Mapping[str, Any]) -> bool:
+def _ends_in_vain(target: Target, result: AttemptResult, values: Mapping[str, Any]) -> bool:
     """Return whether it ends without a post although an earlier send, and a late answer to it, may still make one."""
-    status = values.get("status")
-    return status == TargetStatus.NEEDS_REVIEW or (status == TargetStatus.FAILED and target.sends > 1)
+    status, earlier = values.get("status"), target.sends - (result.step == "commit")
+    return status == TargetStatus.NEEDS_REVIEW or (status == TargetStatus.FAILED and earlier > 0)
 
 
 def _record_rejected_files(targets: Sequence[Target], posts: Mapping[str, Post]) -> None:
@@ -246,28 +246,6 @@ def _let_others_go_first(last_in_line: Sequence[str], targets: Mapping[str, Targ
     """Put targets behind everything that waits for their account, so that targets of another kind can go first."""
     last = {pk: {"due_at": due_at + BEHIND} for pk in last_in_line if (due_at := targets[pk].due_at)}
     update_each(Target, last)
-
-
-def _adopted(targets: Sequence[Target], *, now: datetime) -> dict[str, dict[str, Any]]:
-    """Return, by id, the columns of the targets for which late answers name exactly one post."""
-    answers = zip(targets, late_posts(targets) if targets else [], strict=True)
-    going = {"status": TargetStatus.PUBLISHING, "claim_count": 0}
-    return {target.pk: going | when_out(target, late[0], now=now) for target, late in answers if len(late) == 1}
-
-
-def _adopt_late(late: Iterable[Target], targets: Iterable[Target], *, now: datetime) -> None:
-    """Settle targets that ended without a post by the one id that late answers name. Other targets only log the id.
-
-    So do targets that were taken out of their posts, and those of drafts: their post is adopted when they are sent
-    again.
-    """
-    drafts = {each.post_id for each in targets if each.status == TargetStatus.DRAFT}
-    left = [each for each in late if not each.is_taken_out and each.post_id not in drafts]
-    ended = {each.pk: each for each in left if each.status in IN_VAIN}
-    for pk, values in _adopted(list(ended.values()), now=now).items():
-        Target.objects.filter(pk=pk, fence=ended[pk].fence).update(**values)
-        for name, value in values.items():
-            setattr(ended[pk], name, value)
 
 
 def _log(entries: Sequence[tuple[AttemptResult, str, datetime | None]], *, now: datetime) -> None:

@@ -16,8 +16,9 @@ from ouipost.writer import Runs
 from posts.content import compose
 from posts.lateness import LEASE_SECONDS
 from posts.places import needs_place
+from posts.publishing.arming import Arming, Loaded, Saving, arm_all, load_all, save_all
+from posts.publishing.others import Others, Search, others
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS, gave_up
-from posts.publishing.steps import Arming, Loaded, Others, Saving, Search, arm_all, load_all, others, save_all
 
 GUARD_SECONDS = 5
 

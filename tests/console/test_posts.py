@@ -297,12 +297,20 @@ IN_FIVE_MINUTES = NOW + timedelta(minutes=5)
             [{}, {"status": "published", "due_at": None, "error": None}],
             "It is out at some of its networks. The next try at the others is on {at}.",
         ),
+        (
+            [{"error": None, "attempts": 0}, {"status": "published", "due_at": None, "error": None}],
+            "It is out at some of its networks. The next try at the others is on {at}.",
+        ),
+        ([{}, {"error": None, "attempts": 0}], "It could not be sent so far. The next try is on {at}."),
         ([{}, {"due_at": NOW, "error": None}], "It is being published now."),
         ([{"lease_until": NOW + timedelta(minutes=1)}], "It is being published now."),
         ([{"due_at": NOW}], "It is being published now."),
         ([{"error": None, "waits_for": "The network is at work."}], "It is being published now."),
     ],
-    ids=["one", "two", "in doubt", "partly out", "one is sent", "a worker is on it", "due", "at work there"],
+    ids=[
+        *("one", "two", "in doubt", "partly out", "partly out, in line", "one in line", "one is sent"),
+        *("a worker is on it", "due", "at work there"),
+    ],
 )
 def test_the_top_of_the_page_tells_waiting_for_another_try_from_being_published(
     staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, stands: list[dict[str, Any]], told: str

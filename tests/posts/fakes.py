@@ -18,8 +18,8 @@ from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.publishing import claiming, engine
+from posts.publishing.arming import Arming, Loaded, arm_all
 from posts.publishing.outcomes import AttemptResult, Outcome
-from posts.publishing.steps import Arming, Loaded, arm_all
 from posts.publishing.turn import Turn
 from posts.status import sync
 from tests.accounts.fakes import answer

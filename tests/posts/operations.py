@@ -22,7 +22,7 @@ from posts.media import files
 from posts.media.intake import Processed
 from posts.models import Attempt, Media, MediaBytes, Post, Schedule, Slot, Target
 from posts.publishing import engine
-from posts.publishing.steps import load_ahead
+from posts.publishing.arming import load_ahead
 from posts.removal import CALLED_OFF
 from posts.schedules import services as schedules
 from posts.status import in_step, sync

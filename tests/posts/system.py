@@ -25,7 +25,7 @@ from ouipost.outbound.errors import AnswerLost, NotSent
 from ouipost.simulator import models as networks
 from ouipost.writer import Inline
 from posts.publishing import engine
-from posts.publishing.steps import load_ahead
+from posts.publishing.arming import load_ahead
 from tests.conftest import AdminClient, ApiClient
 from tests.factories import make_key, make_token, make_user, make_workspace
 from tests.in_process import BASE, Send, in_process

@@ -88,3 +88,15 @@ def test_the_first_are_named_and_the_others_counted(
 
     assert [post.pk in warning for post, warning in zip(posts[:2], warnings, strict=False)] == [True, True]
     assert warnings[2:] == ["So would 2 more of the scheduled posts."]
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_the_look_costs_the_same_for_one_post_or_many(
+    workspace: Workspace, x: SocialAccount, django_assert_max_num_queries: Any, count: int
+) -> None:
+    for _ in range(count):
+        planned(x)
+    workspace.settings = ADDED
+
+    with django_assert_max_num_queries(4):
+        assert len(added_tags.of_workspace(workspace, {})) == count

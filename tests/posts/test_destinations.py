@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from accounts.models import SocialAccount
 from accounts.services import disconnect
 from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
@@ -86,6 +87,24 @@ def test_an_account_that_a_post_has_kept_and_that_went_is_missing(workspace: Wor
         resolve(workspace, [foreign.pk], kept=True)
 
     assert (found.accounts, found.platforms, found.missing) == ([], ["facebook"], {gone.pk: "facebook"})
+
+
+@pytest.mark.parametrize("comes", [True, False], ids=["connected again", "disconnected"])
+def test_an_account_that_comes_or_goes_between_two_looks_is_not_unknown(workspace: Workspace, comes: bool) -> None:
+    account = make_account(workspace, disconnected_at=NOW if comes else None, default_of=None)
+    looks: list[str] = []
+
+    def change_after_a_look(execute: Any, sql: str, *more: Any) -> Any:
+        found = execute(sql, *more)
+        if sql.startswith("SELECT") and not looks:
+            looks.append(sql)
+            SocialAccount.objects.filter(pk=account.pk).update(disconnected_at=None if comes else NOW)
+        return found
+
+    with connection.execute_wrapper(change_after_a_look):
+        found = resolve(workspace, [account.pk], kept=True)
+
+    assert found.platforms == ["facebook"]
 
 
 def test_a_disconnected_default_is_no_default(workspace: Workspace) -> None:

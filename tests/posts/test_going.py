@@ -10,7 +10,7 @@ from accounts.services import Disconnected, disconnect
 from ouipost.events.models import Delivery, Event
 from posts import removal
 from posts.models import Post, Target
-from posts.publishing.steps import load_ahead
+from posts.publishing.arming import load_ahead
 from tests.factories import NOW, make_webhook
 from tests.posts.fakes import (
     ACTOR,
@@ -75,7 +75,7 @@ def test_disconnecting_costs_the_same_for_one_post_or_many(
         make_mixed(workspace, [account], "scheduled", scheduled_at=NOW)
         make_mixed(workspace, [account, other], "scheduled", "published", scheduled_at=NOW)
 
-    with django_assert_max_num_queries(46):
+    with django_assert_max_num_queries(47):
         assert disconnect(account, actor=ACTOR, now=NOW).cancelled == 2 * count
 
     assert Counter(told()) == Counter(

@@ -26,7 +26,7 @@ from posts.advice import failure
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Post, Target
 from posts.operating.stuck import Search
-from posts.publishing import steps, turn
+from posts.publishing import arming, turn
 from posts.serializers import PostDetailSerializer
 from posts.timeline.timeline import timeline
 from posts.timeline.waiting import waiting_entries
@@ -527,9 +527,9 @@ def test_workers_that_race_a_pause_begin_no_visible_call_after_it(
 ) -> None:
     """Claims that begin after the pause is committed take nothing, and none of the calls begins that are armed then."""
     accounts = [make_account(workspace, remote_id=str(number), default_of=None) for number in range(20)]
-    arm_all, claimed, armed = steps.arm_all, list[float](), list[float]()
+    arm_all, claimed, armed = arming.arm_all, list[float](), list[float]()
 
-    def noting_arm_all(armings: list[steps.Arming]) -> list[Any]:
+    def noting_arm_all(armings: list[arming.Arming]) -> list[Any]:
         began, allowed = time.monotonic(), arm_all(armings)
         armed.extend(began for each in allowed if isinstance(each, Claim))
         return allowed

@@ -18,7 +18,7 @@ from ouipost.claims import claim_due, database_now
 from ouipost.events.models import Delivery, Event
 from posts import counts
 from posts.models import Post, PostStatus, Target, TargetStatus
-from posts.publishing.steps import Search, others
+from posts.publishing.others import Search, others
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_key, make_user
 from tests.posts import scale

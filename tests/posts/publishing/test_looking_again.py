@@ -63,6 +63,7 @@ def test_what_is_there_is_adopted(workspace: Workspace, request: pytest.FixtureR
     settled = publish(target)
 
     assert (asked.status, asked.post.status, asked.due_at is None) == ("publishing", "publishing", False)
+    assert (error_of(target)["who_acts"], asked.error) == ("caller", None)
     assert network.calls == ["recover"]
     assert (settled.status, settled.remote_id, settled.post.status) == ("published", "7", "published")
     assert told()[-2:] == ["post.reconcile_requested", "post.published"]

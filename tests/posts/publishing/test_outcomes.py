@@ -287,7 +287,8 @@ def test_a_duplicate_after_an_earlier_send_may_be_our_own_post() -> None:
     state = after(Duplicate("said before"), target=armed(sends=2))
 
     assert (state["outcome_unknown"], seconds_until(state["due_at"])) == (True, 30 + LAG)
-    assert state["error"]["code"] == Duplicate.code
+    assert (state["error"]["code"], state["error"]["who_acts"]) == ("OUTCOME_UNKNOWN", "network")
+    assert state["error"]["message"] == "The network says that it is there already. said before"
 
 
 @pytest.mark.parametrize("gave_up", [False, True], ids=["in time", "gave up"])

@@ -281,7 +281,7 @@ def test_the_word_that_it_is_a_duplicate_is_kept_for_the_next_look(
     doubted = publish(unknown)
     parked = publish(doubted)
 
-    assert (doubted.status, error_of(doubted)["code"]) == ("publishing", Duplicate.code)
+    assert (doubted.status, error_of(doubted)["code"]) == ("publishing", "OUTCOME_UNKNOWN")
     assert (parked.status, parked.sends) == ("needs_review", 2)
 
 

@@ -9,9 +9,9 @@ import pytest
 from django.db import OperationalError
 
 from ouipost.claims import Claim
-from posts.publishing import steps
+from posts.publishing import arming
+from posts.publishing.arming import Loaded
 from posts.publishing.publisher import Publisher
-from posts.publishing.steps import Loaded
 from tests.factories import make_account, make_workspace
 from tests.posts.fakes import HERE, ScriptedNetwork, make_due
 
@@ -97,13 +97,13 @@ def test_a_target_that_cannot_be_read_keeps_no_other_from_going_out(
     workspace = make_workspace()
     broken = make_due(workspace)
     sound = make_due(workspace, make_account(workspace, remote_id="2", default_of=None))
-    read = steps.load_all
+    read = arming.load_all
 
     def fail_for_one(held: Sequence[Claim]) -> list[Loaded | None]:
         assert broken.pk not in [claim.pk for claim in held], "a bug"
         return read(held)
 
-    monkeypatch.setattr("posts.publishing.steps.load_all", fail_for_one)
+    monkeypatch.setattr("posts.publishing.arming.load_all", fail_for_one)
     monkeypatch.setattr("posts.publishing.turn.load_all", fail_for_one)
     Publisher(2).run_until_idle(seconds=PATIENCE_SECONDS)
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_read_when_it_is_claimed_is_read_anew_and_does_not_wait_f
     def lose(held: Sequence[Claim]) -> list[Loaded | None]:
         raise OperationalError(2013, "Lost connection to server during query")
 
-    monkeypatch.setattr("posts.publishing.steps.load_all", lose)
+    monkeypatch.setattr("posts.publishing.arming.load_all", lose)
     Publisher(2).run_until_idle(seconds=PATIENCE_SECONDS)
 
     target.refresh_from_db()

@@ -15,20 +15,22 @@ from django.test.utils import CaptureQueriesContext
 from accounts import registry, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import Connector
-from accounts.platforms.errors import AuthExpired, Duplicate, RateLimited, Rejected, StillWorking, Unavailable
+from accounts.platforms.errors import AuthExpired, Duplicate, RateLimited, Rejected, StillWorking, Unavailable, Unknown
 from accounts.platforms.shapes import Operation, Published
 from accounts.services import disconnect
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts import pausing, services
+from posts.advice import failure
 from posts.media import files
 from posts.models import Post, Target
 from posts.publishing import engine
+from posts.publishing.arming import load_ahead
 from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
-from posts.publishing.steps import load_ahead
 from posts.schedules.services import queue_post
+from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_media, make_post, make_schedule, make_workspace
 from tests.posts.conftest import install
 from tests.posts.fakes import (
@@ -541,7 +543,7 @@ def test_a_duplicate_is_looked_for_whatever_comes_between_the_last_look_and_the_
 
     settled = publish(doubted)
 
-    assert (doubted.status, doubted.outcome_unknown, error_of(doubted)["code"]) == ("publishing", True, Duplicate.code)
+    assert (doubted.status, doubted.outcome_unknown, error_of(doubted)["code"]) == ("publishing", True, Unknown.code)
     assert network.calls.count("commit") == 1
     assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
 
@@ -1024,7 +1026,57 @@ def test_a_duplicate_after_a_persons_no_is_shown_to_a_person_where_nobody_can_lo
     settled = publish(target)
 
     assert opaque.calls == ["prepare", "commit"]
-    assert (settled.status, error_of(settled)["message"]) == ("needs_review", "Paper has it as 42.")
+    told = "The network says that it is there already. Paper has it as 42."
+    assert (settled.status, error_of(settled)["message"]) == ("needs_review", told)
+
+
+def test_clients_are_told_at_every_stage_that_what_is_called_a_duplicate_may_be_this_post(
+    api: ApiClient, workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = send_into_the_dark(make_due(workspace), network)
+    network.committed, network.found = [DUPLICATE], [[], [], AWAY, [], []]
+    publish(target)
+    stages = [publish(target) and shown_of(api, target) for _ in range(4)]
+
+    looking = ("publishing", "OUTCOME_UNKNOWN", "network", ("network", False))
+    assert stages == [looking] * 3 + [("needs_review", "OUTCOME_UNKNOWN", "caller", ("caller", False))]
+
+
+def shown_of(api: ApiClient, target: Target) -> tuple[Any, ...]:
+    """Return a target's status, the code of its error and who acts, and what its timeline says last."""
+    [told] = api.get(f"/api/posts/{target.post_id}").json()["data"]["post"]["targets"]
+    lines = api.get(f"/api/posts/{target.post_id}/timeline").json()["data"]["timeline"]
+    last = [line for line in lines if line["target_id"]][-1]
+    return told["status"], told["error"]["code"], told["error"]["who_acts"], (last["who_acts"], last["retry_safe"])
+
+
+def test_a_duplicate_that_an_earlier_version_stored_as_refused_is_looked_for_and_not_believed_absent(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = send_into_the_dark(make_due(workspace), network)
+    network.committed, network.found = [DUPLICATE], [[]]
+    for _ in range(3):
+        publish(target)
+    Target.objects.update(error=failure(DUPLICATE.error_code, DUPLICATE.message), sent_at=None)
+
+    *_, settled = [publish(target) for _ in range(2)]
+
+    assert (settled.status, error_of(settled)["code"], len(network.sent)) == ("needs_review", Unknown.code, 1)
+
+
+def test_what_was_said_to_be_there_before_it_was_denied_does_not_count_for_a_later_send(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = send_into_the_dark(make_due(workspace), network)
+    network.committed, network.found = [DUPLICATE, LOST, HERE], [[]]
+    while publish(target).status == "publishing":
+        pass
+    said_not_published(target)
+    publish(target)
+
+    *_, settled = [publish(target) for _ in range(2)]
+
+    assert (settled.status, len(network.sent)) == ("published", 3)
 
 
 def test_a_duplicate_of_what_a_person_found_is_not_taken_for_the_next_post(

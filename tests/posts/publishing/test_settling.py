@@ -1,5 +1,6 @@
 """Settling writes target, attempt, post and journal together, or only keeps what came too late."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,15 +12,17 @@ from accounts.platforms.base import Recovery
 from accounts.platforms.errors import RateLimited, Rejected, StillWorking, Unavailable
 from accounts.platforms.http import parsed
 from accounts.platforms.shapes import Published
+from accounts.services import disconnect
 from ouipost.claims import Claim, database_now
 from ouipost.events.models import Event
 from posts import services
 from posts.models import Attempt, Post, Target
 from posts.operating.restoring import doubt
-from posts.publishing.late_answers import late_posts
+from posts.publishing.arming import Saving, save_all
+from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS
 from posts.publishing.outcomes import Absent, Outcome, Undecidable
+from posts.publishing.past_answers import late_posts
 from posts.publishing.settling import settle_all
-from posts.publishing.steps import Saving, save_all
 from posts.removal import CALLED_OFF
 from tests.factories import NOW, make_account, make_post
 from tests.posts.fakes import (
@@ -231,18 +234,51 @@ def test_what_was_sent_again_and_refused_is_published_where_a_late_answer_told_t
     )
 
 
-def test_what_was_missed_is_published_where_a_late_answer_tells_that_it_is_out(workspace: Workspace) -> None:
+def miss(target: Target) -> None:
+    bring_forward(target, due_at=database_now() - timedelta(hours=30))
+    assert claim_targets(1) == []
+
+
+def crash_its_workers(target: Target) -> None:
+    bring_forward(target, claim_count=MAX_UNSETTLED_CLAIMS)
+    assert claim_targets(1) == []
+
+
+def fail_to_prepare(target: Target) -> None:
+    bring_forward(target)
+    settle_all([make_result(claim(target), Rejected("The file is gone."), step="prepare")])
+
+
+def lose_its_account(target: Target) -> None:
+    disconnect(target.account, actor=ACTOR, now=database_now())
+
+
+@pytest.mark.parametrize("is_told_before", [False, True], ids=["after", "before"])
+@pytest.mark.parametrize(
+    ("end", "events"),
+    [
+        (miss, ["post.missed"]),
+        (crash_its_workers, ["post.needs_review"]),
+        (fail_to_prepare, ["post.failed"]),
+        (lose_its_account, ["post.unscheduled", "account.disconnected"]),
+    ],
+)
+def test_what_ends_without_a_post_is_published_where_a_late_answer_tells_that_it_is_out(
+    workspace: Workspace, end: Callable[[Target], None], events: list[str], is_told_before: bool
+) -> None:
     target, sender, looker = being_looked_for(workspace)
     settle_all([make_result(looker, Unavailable("away", status=503))])
-    bring_forward(target, due_at=database_now() - timedelta(hours=30))
-    assert (claim_targets(1), status_of(target.post)) == ([], "missed")
+    late = make_result(sender, HERE)
+    steps: list[Callable[[], object]] = [lambda: end(target), lambda: settle_all([late])]
 
-    settle_all([make_result(sender, HERE)])
+    for step in reversed(steps) if is_told_before else steps:
+        step()
 
     settled = Target.objects.select_related("post").get(pk=target.pk)
     assert (settled.status, settled.remote_id, settled.error) == ("published", HERE.remote_id, None)
     assert (settled.post.status, settled.post.published_at) == ("published", settled.published_at)
-    assert told() == ["post.missed", "post.published"]
+    assert "post.published" in told()
+    assert is_told_before or told() == [*events, "post.published"]
 
 
 @pytest.mark.parametrize(("out", "ends"), [([], "publishing"), ([{"remote_id": "41", "url": ""}], "published")])

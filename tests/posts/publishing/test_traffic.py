@@ -22,12 +22,13 @@ from ouipost.simulator import models as simulated
 from posts import services
 from posts.models import Attempt, Post, Target, TargetStatus
 from posts.publishing import holding
+from posts.publishing.arming import Saving, save_all
 from posts.publishing.claiming import LOOK_AHEAD, ROUNDS
 from posts.publishing.holding import hold_account
-from posts.publishing.late_answers import late_posts
+from posts.publishing.others import Search, others
 from posts.publishing.outcomes import Later, Outcome, Undecidable
+from posts.publishing.past_answers import late_posts
 from posts.publishing.settling import settle_all
-from posts.publishing.steps import Saving, Search, others, save_all
 from posts.timeline.timeline import timeline
 from tests.conftest import AdminClient, ApiClient
 from tests.factories import NOW, make_account, make_post, make_workspace
