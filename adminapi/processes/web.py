@@ -45,12 +45,12 @@ def web_command(host: str) -> list[str]:
     ]
 
 
-def become(command: list[str]) -> NoReturn:
-    """Replace this process by this command; it may have been started in any folder."""
+def become(command: list[str], **variables: str) -> NoReturn:
+    """Replace this process by this command, with these variables too; it may have been started in any folder."""
     connections.close_all()
     paths = [str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")]
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    os.execv(command[0], command)  # noqa: S606 (our own command line)
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    os.execve(command[0], command, os.environ | variables)  # noqa: S606 (our own command line)
 
 
 def require_port(host: str) -> None:

@@ -90,28 +90,32 @@ def test_serve_migrates_and_becomes_what_keeps_web_and_worker_running(
     monkeypatch.setenv("PYTHONPATH", "")
     monkeypatch.setattr(serve, "migrate", lambda: done.append("migrated"))
     monkeypatch.setattr("adminapi.keyring.require", lambda: done.append("keys are right"))
-    monkeypatch.setattr(os, "execv", lambda program, command: done.append([program, *command[1:]]))
+    monkeypatch.setattr(os, "execve", lambda program, command, given: done.append([program, *command[1:], given]))
+    before = dict(os.environ)
 
     call_command("serve", *options)
 
-    migrated, checked, (*start, form, commands, once) = done
+    migrated, checked, (*start, form, commands, once, variables) = done
     assert (migrated, checked, form, once) == ("migrated", "keys are right", "text", "demo")
     assert start == [sys.executable, "-m", "ouipost.runtime.supervisor"]
     assert list(json.loads(commands)) == runs
     assert json.loads(commands)["worker"] == [sys.executable, f"{ROOT}/manage.py", "work"]
+    assert variables == before | {"LOG_FORMAT": "text", "PYTHONPATH": str(ROOT)}
+    assert dict(os.environ) == before, "a later test's processes would write text in production, too"
 
 
 def test_web_becomes_the_server_itself(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     settings.PORT, settings.WEB_WORKERS, settings.WEB_THREADS = free_port(), 3, 7
-    became: list[list[str]] = []
+    became: list[tuple[list[str], dict[str, str]]] = []
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
-    monkeypatch.setattr(os, "execv", lambda program, command: became.append([program, *command[1:]]))
+    monkeypatch.setattr(os, "execve", lambda _, command, variables: became.append((command, variables)))
 
     call_command("web", "--host", "0.0.0.0")  # noqa: S104
 
-    assert [command[:3] for command in became] == [[sys.executable, "-m", "ouipost.runtime.server"]]
-    assert f"--host 0.0.0.0 --port {settings.PORT} --workers 3 --blocking-threads 7" in " ".join(became[0])
-    assert os.environ["PYTHONPATH"] == f"{ROOT}:elsewhere"  # it may have been started in any folder
+    [(command, variables)] = became
+    assert command[:3] == [sys.executable, "-m", "ouipost.runtime.server"]
+    assert f"--host 0.0.0.0 --port {settings.PORT} --workers 3 --blocking-threads 7" in " ".join(command)
+    assert variables["PYTHONPATH"] == f"{ROOT}:elsewhere"  # it may have been started in any folder
 
 
 @pytest.mark.django_db(databases=["default", "simulator"], transaction=True)

@@ -11,7 +11,7 @@ from tests.factories import make_user
 from tests.foundation.starts import start
 from workspaces.models import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.mark.parametrize("address", ["/console", "/console/calendar?view=week", "/console/posts/post"])

@@ -1,6 +1,5 @@
 """`manage.py serve`: web and worker on one machine, each restarted when it dies."""
 
-import os
 import sys
 from typing import Any
 
@@ -43,5 +42,5 @@ fails, TOKEN_KEYS does not open what is stored, or another process listens on th
         commands = {"web": web_command(options["host"]), "worker": [*manage, "work"]}
         if options["demo"]:
             commands["demo"] = [*manage, "load_demo", "--wait", str(A_DAY)]
-            os.environ["LOG_FORMAT"] = settings.LOG_FORMAT  # of its own, the demo would write text, as for a person
-        become(supervisor.command(settings.LOG_FORMAT, commands, "demo"))
+        # Of its own, the demo would write text, as for a person.
+        become(supervisor.command(settings.LOG_FORMAT, commands, "demo"), LOG_FORMAT=settings.LOG_FORMAT)

@@ -33,7 +33,7 @@ from tests.posts.media.served import body, fetch
 from tests.stores import Bucket, held
 from workspaces.models import Workspace
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.any_database, pytest.mark.thorough]
 NAME = "media/ab/abcdef0123456789abcdef0123456789.mp4"
 HOUR = timedelta(hours=1)
 

@@ -23,7 +23,11 @@ from tests.product import wait_for
 from tests.stores import Bucket, held
 from workspaces.models import Workspace
 
-pytestmark = [pytest.mark.django_db(databases=["default", "simulator"], transaction=True), pytest.mark.thorough]
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "simulator"], transaction=True),
+    pytest.mark.any_database,
+    pytest.mark.thorough,
+]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from posts.media.signing import signed_url
 from posts.media.storage import store
 from tests.posts.media.served import body, fetch
 
-pytestmark = pytest.mark.django_db  # closing an answer looks after open connections
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]  # closing an answer looks after open connections
 NAME = "media/ab/abcdef0123456789abcdef0123456789.jpg"
 CONTENT = bytes(range(256)) * 1000
 

@@ -98,6 +98,7 @@ def test_every_error_of_every_network_is_in_the_table() -> None:
     assert ours == {PlatformError, Unknown, StillWorking, NotConnected, *BY_CLASS}
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("error", BY_CLASS, ids=lambda error: error.__name__)
 @pytest.mark.parametrize("step", ["prepared", "committed"])
 def test_an_error_says_who_acts(
@@ -110,6 +111,7 @@ def test_an_error_says_who_acts(
     assert ending(Target.objects.get()) == BY_CLASS[error]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("error", [error for error in BY_CLASS if error is not AuthExpired])
 @pytest.mark.parametrize("who_acts", WhoActs)
 def test_the_word_of_the_network_goes_before_that_of_the_class(
