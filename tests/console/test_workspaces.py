@@ -143,17 +143,21 @@ def test_deleting_says_what_goes_with_it_and_asks(staff: Client) -> None:
     workspace, other = make_workspace(), make_workspace()
     account = make_account(workspace)
     make_schedule(workspace)
-    for status in ("scheduled", "scheduled", "draft", "published"):
-        make_post(workspace, accounts=[account], status=status, scheduled_at=NOW)
+    accounts = [account, make_account(workspace, remote_id="2", default_of=None)]
+    posts = [
+        make_post(workspace, accounts=accounts, status=status, scheduled_at=NOW)
+        for status in ("scheduled", "scheduled", "draft", "published")
+    ]
 
     asked = text(staff.get(page_of(workspace, "delete_workspace")))
     before = Workspace.objects.present().count()
     done = staff.post(page_of(workspace, "delete_workspace"), {"confirmed": "1"})
 
     assert "its posts (4)" in asked
-    assert "accounts (1)" in asked
+    assert "accounts (2)" in asked
     assert "schedules (1)" in asked
-    assert "never sent then: 2." in asked
+    assert "<p>2 posts wait for their times, and are never sent.</p>" in asked
+    assert [page_of(post) in asked for post in posts] == [True, True, False, False]
     assert (before, Workspace.objects.present().get(), done["Location"]) == (2, other, removal_of(workspace))
     assert Event.objects.get(type="workspace.deleted").user_email == "staff@example.com"
 

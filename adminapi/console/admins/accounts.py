@@ -1,5 +1,6 @@
 """Connected accounts in the console; part of this app because their actions concern posts as well."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -13,14 +14,14 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts import pauses, services
 from accounts.models import AccountStatus, Pause, PauseScope, SocialAccount
 from accounts.serializers import HASHTAG_SETTINGS
-from adminapi.console import bulk
+from adminapi.console import bulk, losses
 from adminapi.console.base import WorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork, OneWorkspace, State
@@ -32,7 +33,7 @@ from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
-from posts import pausing, removal
+from posts import pausing
 from workspaces.settings import check_settings
 
 INHERITED = [
@@ -258,14 +259,12 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
         return self._disconnect(request, rows.filter(disconnected_at=None))
 
     def _disconnect(self, request: HttpRequest, rows: QuerySet[Any], *, back: str = "") -> HttpResponse | None:
-        posts = removal.count_for_accounts(rows)
-        says = _("Tokens are revoked at the network and forgotten here. What was published stays.") + " "
-        says += ngettext(
-            "%(posts)d post that was not sent yet is cancelled for it.",
-            "%(posts)d posts that were not sent yet are cancelled for it.",
-            posts,
-        ) % {"posts": posts}
-        return bulk.operate(self, request, rows, catalogue.DISCONNECT, says=says, back=back)
+        says = _(
+            "Tokens are revoked at the network and forgotten here. What was published stays. What is being sent at "
+            "this moment may still go out."
+        )
+        asked: dict[str, Any] = {"says": says, "losses": partial(losses.with_accounts, request, rows), "back": back}
+        return bulk.operate(self, request, rows, catalogue.DISCONNECT, **asked)
 
     @action(description=gettext_lazy("Pause"), permissions=["pause"], icon="pause")
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -1,6 +1,7 @@
 """Workspaces in the console: their settings as fields, their members, and the losses of deleting one."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -21,8 +22,8 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from accounts.models import PauseScope, SocialAccount
-from adminapi.console import removals
+from accounts.models import SocialAccount
+from adminapi.console import losses, removals
 from adminapi.console.columns import column
 from adminapi.console.filters import one_of
 from adminapi.console.pages import member_of_staff
@@ -32,7 +33,7 @@ from ouipost import zones
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.unicode import apart
-from posts import counts, pausing
+from posts import counts
 from posts.models import Schedule
 from workspaces import services, users
 from workspaces.models import MAX_LATE_MINUTES, Mode, Role, User, Workspace
@@ -216,6 +217,7 @@ class WorkspaceAdmin(ServiceAdmin[Workspace]):
             gone.append(row.pk)
 
         asked: dict[str, Any] = {"title": _("Delete"), "says": _what_goes(workspace), "look": "op-danger"}
+        asked["losses"] = partial(losses.with_workspace, request, workspace)
         answer = self.operate_on(request, object_id, perform, **asked)
         return HttpResponseRedirect(removals.page_of(workspace.pk)) if gone else answer
 
@@ -229,13 +231,12 @@ def _what_goes(workspace: Workspace) -> str:
     """Return the losses of deleting a workspace, with their numbers."""
     numbers = {
         "posts": counts.posts_of(workspace.pk),
-        "waiting": pausing.waiting(PauseScope.WORKSPACE, workspace.pk),
         "accounts": SocialAccount.objects.connected().filter(workspace=workspace).count(),
         "schedules": Schedule.objects.filter(workspace=workspace).count(),
     }
     says = _(
         "It is gone for everyone at once, and cannot be brought back. With it go its posts (%(posts)s) and their files,"
-        " its connected accounts (%(accounts)s) and its schedules (%(schedules)s). Waiting for their time, and never"
-        " sent then: %(waiting)s. What was published stays at the networks."
+        " its connected accounts (%(accounts)s) and its schedules (%(schedules)s). What was published stays at the"
+        " networks."
     )
     return says % {name: number_format(each, force_grouping=True) for name, each in numbers.items()}
