@@ -24,6 +24,14 @@ from workspaces.models import Workspace
 
 TEXTS = ("name", "description", "timezone")
 ROW = re.compile(r"slot-(\d{1,4})-day")
+FIELDS = {
+    "workspace": gettext_lazy("Workspace"),
+    "name": gettext_lazy("Name"),
+    "description": gettext_lazy("Description"),
+    "timezone": gettext_lazy("Time zone"),
+}
+ELEMENTS = {"slots": "add-slot", "general": ""}
+"""The ids of the page's elements that mend what is wrong with no field."""
 ROW_FIELDS = {"day": gettext_lazy("Day"), "time": gettext_lazy("Time"), "platforms": gettext_lazy("Networks")}
 MOST_OFFERED = 200
 ZONES = sorted(zones.NAMES)
@@ -40,12 +48,17 @@ DAY_NAMES = {
 
 @dataclass(kw_only=True)
 class Row:
-    """A slot as typed, with its error."""
+    """A slot as typed, with the errors of its fields."""
 
     day: str = "monday"
     time: str = "09:00"
     platforms: list[str] = field(default_factory=list)
-    error: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Its day and time, as typed."""
+        return f"{DAY_NAMES.get(self.day, '')} {self.time}".strip()
 
     @property
     def names_accounts(self) -> bool:
@@ -67,30 +80,35 @@ class Written:
     """The id of the schedule that a new page makes."""
 
     @property
-    def is_refused(self) -> bool:
-        """Return whether there is any error, in a row or elsewhere."""
-        return bool(self.errors) or any(row.error for row in self.rows)
+    def refused(self) -> dict[str, str]:
+        """Return all errors, each with the name of its field, and the id of the element of the page that mends it."""
+        found = {
+            about(FIELDS[name], text) if name in FIELDS else text: ELEMENTS.get(name, f"schedule-{name}")
+            for name, text in self.errors.items()
+        }
+        for number, row in enumerate(self.rows):
+            for name, text in row.errors.items():
+                found[about(row.label, about(ROW_FIELDS[name], text))] = f"slot-{number}-{name}"
+        return found
 
     def values(self) -> dict[str, Any] | None:
         """Return the values for the services, or None after noting each error at its field."""
         if self.workspace is None:
             self.errors["workspace"] = _("Choose a workspace.")
-            return None
         slots = [{"day": row.day, "time": row.time, "platforms": row.platforms} for row in self.rows]
         view = SimpleNamespace(workspace=self.workspace)
         fields = {name: value for name, value in self.fields.items() if value or name != "timezone"}
         given = WeeklyScheduleInput(data={**fields, "slots": slots}, context={"view": view})
-        if given.is_valid():
-            return dict(given.validated_data)
-        self._note(given.errors)
-        return None
+        if not given.is_valid():
+            self._note(given.errors)
+        return None if self.refused else dict(given.validated_data)
 
     def _note(self, errors: Mapping[str, Any]) -> None:
         slots = errors.get("slots", {})
         self.errors |= {name: _flat(told) for name, told in errors.items() if name != "slots"}
         for place, told in _by_place(slots):
             if place is not None and place < len(self.rows):
-                self.rows[place].error = _named(told)
+                self.rows[place].errors = {name: _flat(texts) for name, texts in told.items()}
             else:
                 self.errors["slots"] = _flat(told)
 
@@ -115,13 +133,6 @@ def _by_place(slots: Any) -> Iterable[tuple[int | None, Any]]:
     if isinstance(slots, list) and any(isinstance(each, Mapping) for each in slots):
         return [(place, told) for place, told in enumerate(slots) if told]
     return [(None, slots)] if slots else []
-
-
-def _named(told: Any) -> str:
-    """Return all error sentences of a row, each after the name of its field."""
-    if not isinstance(told, Mapping):
-        return _flat(told)
-    return " ".join(about(ROW_FIELDS.get(name, name), _flat(texts)) for name, texts in told.items())
 
 
 def _flat(told: Any) -> str:

@@ -97,8 +97,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no workspace": ({"workspace": ""}, "Choose a workspace."),
     "no name": ({"name": ""}, "This field may not be blank."),
     "no such zone": ({"timezone": "Mars/North"}, "Must be an IANA time zone"),
-    "no time": ({"slot-3-time": ""}, "Time: This field may not be blank."),
-    "no network": ({"slot-3-platforms": []}, "Networks: "),
+    "no time": ({"slot-3-time": ""}, "Sunday: Time: This field may not be blank."),
+    "no network": ({"slot-3-platforms": []}, "Sunday 18:30: Networks: "),
     "a strange account": ({"slot-3-platforms": ["acc_none"]}, "Neither a platform nor a connected account: acc_none."),
     "twice the same time": (
         {"slot-3-day": "monday", "slot-3-time": "09:00"},
@@ -116,11 +116,38 @@ def test_what_the_api_refuses_is_told_beside_its_field_and_nothing_typed_is_lost
 
     page = text_of(staff.post(ADD, FORM | {"workspace": workspace.pk} | typed), 400)
 
-    assert "Fix what is marked below" in page
-    assert said in re.findall(r'<(?:p|span) class="op-error"[^>]*>(.*?)</', page)[-1]
+    assert any(said in each for each in re.findall(r'<li><a href="#[^"]+" data-goes>(.*?)</a>', page))
     assert (page.count('class="op-slot"'), 'value="facebook" checked' in page) == (3, True)  # one is the template
     assert f'value="{typed.get("timezone", "Europe/Paris")}"' in page
     assert not Schedule.objects.exists()
+
+
+def marked(page: str) -> dict[str, str]:
+    """Return the fields that are marked as wrong, each with the error that it names."""
+    fields = re.findall(r'<(?:input|select|textarea)[^>]*?aria-invalid="true"[^>]*>', page)
+    found = {}
+    for field in fields:
+        name, error = (re.search(pattern, field) for pattern in (' name="([^"]+)"', 'aria-describedby="([^"]+)"'))
+        assert name
+        assert error
+        [found[name[1]]] = re.findall(rf'id="{error[1]}"[^>]*>(.*?)</', page)
+    return found
+
+
+def test_all_that_is_wrong_is_told_at_once_each_beside_its_own_field(staff: Client, workspace: Workspace) -> None:
+    make_workspace(name="Another, so that one has to be chosen")
+    typed = {"workspace": "", "name": "", "timezone": "Mars/North", "slot-0-time": "", "slot-3-platforms": []}
+
+    page = text_of(staff.post(ADD, FORM | typed), 400)
+
+    blank, none = "This field may not be blank.", "May not be empty: give at least 1."
+    told = {"workspace": "Choose a workspace.", "name": blank, "slot-0-time": blank, "slot-1-platforms": none}
+    found = marked(page)
+    assert found.pop("timezone").startswith("Must be an IANA time zone")
+    assert found == told
+    goes = re.findall(r'<li><a href="#([^"]+)" data-goes>', page)
+    assert [re.search(rf'<[^>]* id="{place}"', page) is not None for place in goes] == [True] * 5
+    assert re.search(r'<div [^>]*role="alert" tabindex="-1" autofocus', page)
 
 
 def test_a_schedule_for_an_account_that_goes_while_it_is_made_is_refused_and_nothing_typed_is_lost(
@@ -150,7 +177,8 @@ def test_a_refusal_that_is_about_no_field_is_told_above_the_form(
     monkeypatch.setattr("posts.schedules.services.update_schedule", refuse)
     answer = staff.post(page_of(make_schedule(workspace)), FORM)
 
-    assert re.search(r'role="alert">There is no time zone Mars any more', text_of(answer, status=409))
+    alert = text_of(answer, status=409).partition('role="alert"')[2]
+    assert "<li>There is no time zone Mars any more: choose another one.</li>" in alert
 
 
 def test_a_new_schedule_has_its_workspaces_zone_unless_another_is_chosen(staff: Client) -> None:
@@ -178,13 +206,11 @@ def test_choosing_a_workspace_offers_its_accounts_and_zone_and_keeps_what_was_ty
     assert (chosen.count('class="op-slot"'), "op-error" in chosen, Schedule.objects.exists()) == (3, False, False)
 
 
-def test_a_time_that_was_cleared_stays_so_and_its_row_says_what_is_wrong(staff: Client, workspace: Workspace) -> None:
+def test_a_time_that_was_cleared_stays_so_and_says_what_is_wrong(staff: Client, workspace: Workspace) -> None:
     page = text_of(staff.post(ADD, FORM | {"workspace": workspace.pk, "slot-3-time": ""}), 400)
 
-    assert re.findall(r'name="slot-1-time" value="(.*?)"', page) == [""]
-    assert (
-        page.count('<fieldset class="op-slot" aria-describedby="slot-1-error">') == page.count('id="slot-1-error"') == 1
-    )
+    assert re.findall(r'name="slot-1-time"[^>]* value="(.*?)"', page) == [""]
+    assert marked(page) == {"slot-1-time": "This field may not be blank."}
 
 
 def test_without_any_slot_a_schedule_is_refused(staff: Client, workspace: Workspace) -> None:

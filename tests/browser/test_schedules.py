@@ -1,0 +1,28 @@
+"""A schedule as a person writes it with the keyboard."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Demo
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_refused_schedule_leads_with_the_keyboard_to_each_field_that_mends_it(
+    staff: Page, demo: Demo, accessible: Callable[[Page], None]
+) -> None:
+    staff.goto(f"{demo.base}/console/posts/schedule/add/")
+    staff.get_by_label("Time zone").fill("Mars")
+    staff.get_by_role("button", name="Save").press("Enter")
+
+    expect(staff.get_by_role("alert")).to_be_focused()
+    accessible(staff)
+    name = staff.get_by_label("Name", exact=True)
+    expect(name).to_have_accessible_description("This field may not be blank.")
+    staff.keyboard.press("Tab")
+    staff.keyboard.press("Enter")
+    expect(name).to_be_focused()
+    staff.get_by_role("alert").get_by_role("link", name="Monday 09:00").press("Enter")
+    expect(staff.get_by_role("group", name="Networks")).to_be_focused()
