@@ -21,17 +21,19 @@ from adminapi.console.base import ConsoleAdmin, M
 from adminapi.console.pages import as_told, own_page, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
-from ouipost.ids import told_id
-from ouipost.translating import translated, words
+from ouipost.ids import new_id, told_id
+from ouipost.translating import about, translated, words
 
 INSTEAD_OF = "instead_of"
 """The confirmation's field with the secret to replace, so that sending it twice does not replace the new one."""
 MADE_AS = "made_as"
 """The field of an adding form with the new row's id, so that sending it twice adds no second row."""
-ADDED = gettext_lazy("It was added already, so nothing was done. To add one more, open this page anew.")
+ADDED = gettext_lazy(
+    "It was added already, so nothing was done. To add one more as it stands here, press the button again."
+)
 SECRET_ADDED = gettext_lazy(
-    "It was added already, so nothing was done. If its secret was lost, give it another one; to add one more, open "
-    "this page anew."
+    "It was added already, so nothing was done. If its secret was lost, give it another one; to add one more as it "
+    "stands here, press the button again."
 )
 LINE_END = re.compile(r"\r?\n")
 """Line ends, which browsers always send as a carriage return and a line feed."""
@@ -71,6 +73,13 @@ class EditForm(forms.ModelForm[Any]):
             field.show_hidden_initial = is_told and not self.instance._state.adding
             field.hidden_widget = MomentAsShown if isinstance(field, forms.SplitDateTimeField) else AsShown
 
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Note the error, which each input of its field names: Django lets a field's only input do that."""
+        super().add_error(field, error)
+        for name in self.errors.keys() & self.fields.keys():
+            if (widget := self.fields[name].widget).use_fieldset:
+                widget.attrs["aria-describedby"] = f"{self[name].auto_id}_error"
+
     def shown(self, name: str) -> Any:
         """Return a field's value when the page was made; its present value if the page does not have it."""
         field, present = self.fields[name], self.initial.get(name)
@@ -99,7 +108,7 @@ class ServiceForm(EditForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if self.instance._state.adding:
-            self.instance.pk = told_id(self.instance.pk.partition("_")[0], self.data.get(MADE_AS, ""))
+            self.instance.pk = told_id(self._prefix, self.data.get(MADE_AS, ""))
 
     def call_service(self) -> Any:
         """Call the service with `cleaned_data`, and return the row that was written."""
@@ -121,11 +130,16 @@ class ServiceForm(EditForm):
         except IntegrityError:
             if not self._was_added():
                 raise
+            self.instance.pk = new_id(self._prefix)
             self.add_error(None, self.added)
         except ValidationError as error:
             self._show(error.detail)
         except DomainError as error:
             self._refused(error)
+
+    @property
+    def _prefix(self) -> str:
+        return str(self.instance.pk.partition("_")[0])
 
     def _was_added(self) -> bool:
         """Return whether this adding form has added its row before."""
@@ -163,8 +177,9 @@ class ServiceAdmin(ConsoleAdmin[M]):
             messages.warning(request, translated(warning))
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
-        """Offer to save, without Django's "add another": that is on the list's page."""
+        """Offer to save, without Django's "add another", which is on the list's page; and name all that is refused."""
         context |= {"show_save_and_add_another": False, "show_save_and_continue": not options.get("add")}
+        context["refused"] = _refused(context["adminform"].form)
         return super().render_change_form(request, context, *args, **options)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -184,6 +199,21 @@ class ServiceAdmin(ConsoleAdmin[M]):
         """Call `operate` for the row of a page, and go back to that page."""
         back = own_page(self.model, object_id)
         return self.operate(request, self.row(request, object_id), perform, back=back, **asked)
+
+
+def _refused(form: Any) -> dict[str, str]:
+    """Return all errors of a form, each with the name of its field, and the id of the element that mends it."""
+    found: dict[str, str] = {}
+    for name, texts in form.errors.items():
+        field = form[name] if name in form.fields else None
+        found |= {about(field.label, text) if field else text: _element(field) if field else "" for text in texts}
+    return found
+
+
+def _element(field: forms.BoundField) -> str:
+    """Return the id of a field's input, or of what holds several; of a date and its time, the date's."""
+    is_in_parts = isinstance(field.field.widget, forms.MultiWidget)
+    return field.id_for_label or (f"{field.auto_id}_0" if is_in_parts else field.auto_id)
 
 
 def show_once(request: HttpRequest, *, title: str, says: str, secret: str, back: str) -> HttpResponse:

@@ -59,15 +59,19 @@ def test_a_schedule_is_made_with_its_slots(staff: Client, workspace: Workspace) 
     assert Event.objects.get(type="schedule.created").user_email == "staff@example.com"
 
 
-def test_a_form_that_is_sent_twice_makes_one_schedule(staff: Client, workspace: Workspace) -> None:
+def test_a_form_that_is_sent_twice_makes_one_schedule_unless_more_are_wanted(
+    staff: Client, workspace: Workspace
+) -> None:
     form = FORM | {"workspace": workspace.pk} | made_as(staff.get(ADD))
     staff.post(ADD, form)
 
     again = staff.post(ADD, form)
+    made = [schedule.pk for schedule in Schedule.objects.all()]
+    staff.post(ADD, form | made_as(again))
 
     assert "It was added already, so nothing was done." in text(again)
-    assert (again.status_code, Schedule.objects.get().pk) == (409, form["made_as"])
-    assert Event.objects.filter(type="schedule.created").count() == 1
+    assert (again.status_code, made) == (409, [form["made_as"]])
+    assert (Schedule.objects.count(), Event.objects.filter(type="schedule.created").count()) == (2, 2)
 
 
 def test_a_time_that_is_for_single_accounts_shows_which(staff: Client, workspace: Workspace) -> None:

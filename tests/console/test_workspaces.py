@@ -52,15 +52,18 @@ def test_a_workspace_is_made_with_settings_and_members(staff: Client) -> None:
     assert Event.objects.get(type="workspace.created").user_email == "staff@example.com"
 
 
-def test_a_form_that_is_sent_twice_makes_one_workspace(staff: Client) -> None:
+def test_a_form_that_is_sent_twice_makes_one_workspace_unless_more_are_wanted(staff: Client) -> None:
     form = FORM | {"mode": "live"} | made_as(staff.get(f"{LIST}add/"))
     staff.post(f"{LIST}add/", form)
 
     again = staff.post(f"{LIST}add/", form)
+    made = [workspace.pk for workspace in Workspace.objects.all()]
+    staff.post(f"{LIST}add/", form | made_as(again))
 
-    assert "It was added already, so nothing was done. To add one more, open this page anew." in text(again)
-    assert Workspace.objects.get().pk == form["made_as"]
-    assert Event.objects.filter(type="workspace.created").count() == 1
+    told = "It was added already, so nothing was done. To add one more as it stands here, press the button again."
+    assert f"<li>{told}</li>" in text(again).partition('role="alert"')[2]
+    assert (made, text(again).count(told)) == ([form["made_as"]], 1)
+    assert (Workspace.objects.count(), Event.objects.filter(type="workspace.created").count()) == (2, 2)
 
 
 def test_settings_are_changed_one_by_one_and_others_are_kept(staff: Client) -> None:

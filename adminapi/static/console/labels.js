@@ -36,7 +36,8 @@ document.addEventListener("click", (event) => {
   const section = field.closest("details");
   if (section) section.open = true;
   field.scrollIntoView({ block: "center" });
-  field.focus({ preventScroll: true });
+  const input = field.matches("input, select, textarea, [tabindex]") ? field : field.querySelector("input");
+  input?.focus({ preventScroll: true });
 });
 // A form that was sent is not sent again by a second click: what it did the first time might be done twice.
 document.addEventListener("submit", (event) => {
