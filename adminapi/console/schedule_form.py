@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts import platforms
 from accounts.models import SocialAccount
-from adminapi.console.pages import as_told
+from adminapi.console.shown import as_stored, told_values
 from ouipost import zones
 from ouipost.ids import new_id, told_id
 from ouipost.translating import about, translated
@@ -23,6 +23,8 @@ from posts.schedules.serializers import SlotSerializer, in_order
 from workspaces.models import Workspace
 
 TEXTS = ("name", "description", "timezone")
+SHOWN = dict.fromkeys((*TEXTS, "slots"), str)
+"""The types of the values by which a page describes the schedule that it was made from."""
 ROW = re.compile(r"slot-(\d{1,4})-day")
 FIELDS = {
     "workspace": gettext_lazy("Workspace"),
@@ -114,12 +116,12 @@ class Written:
 
     def take_over(self, schedule: Schedule) -> None:
         """Take over present values of fields that were not changed on the page: somebody else may have changed them."""
-        shown, now = _as_shown(self.shown), present(schedule)
-        if shown is None:
+        known, now = told_values(self.shown, SHOWN), present(schedule)
+        if known is None:
             return
-        typed = self.fields
-        self.fields = {name: now.fields[name] if _same(typed[name], shown[name]) else typed[name] for name in TEXTS}
-        self.rows = now.rows if _in_one(self.rows) == shown["slots"] else self.rows
+        kept = [name for name, typed in self.fields.items() if as_stored(typed) == as_stored(known[name])]
+        self.fields = {**self.fields, **{name: now.fields[name] for name in kept}}
+        self.rows = now.rows if _in_one(self.rows) == known["slots"] else self.rows
         self.shown = now.shown
 
     def moves(self, schedule: Schedule) -> bool:
@@ -159,16 +161,6 @@ def present(schedule: Schedule) -> Written:
 def _in_one(rows: Iterable[Row]) -> str:
     """Return slots as one text that does not depend on their order."""
     return json.dumps(sorted((row.day, row.time, sorted(row.platforms)) for row in rows))
-
-
-def _same(typed: str, shown: str) -> bool:
-    return typed.replace("\r\n", "\n") == shown.replace("\r\n", "\n")
-
-
-def _as_shown(told: str) -> dict[str, str] | None:
-    found = as_told(told)
-    is_ours = isinstance(found, dict) and found.keys() == {*TEXTS, "slots"}
-    return found if is_ours and all(isinstance(each, str) for each in found.values()) else None
 
 
 def written(form: QueryDict, workspace: Workspace | None) -> Written:

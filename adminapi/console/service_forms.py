@@ -1,7 +1,6 @@
 """Models that staff edit in the console through the services: a form is valid only if the service accepted it."""
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,7 +17,8 @@ from django.utils.translation import gettext_lazy
 from rest_framework.serializers import ValidationError
 
 from adminapi.console.base import ConsoleAdmin, M
-from adminapi.console.pages import as_told, own_page, show
+from adminapi.console.pages import own_page, show
+from adminapi.console.shown import as_stored, as_told
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.ids import new_id, told_id
@@ -35,8 +35,6 @@ SECRET_ADDED = gettext_lazy(
     "It was added already, so nothing was done. If its secret was lost, give it another one; to add one more as it "
     "stands here, press the button again."
 )
-LINE_END = re.compile(r"\r?\n")
-"""Line ends, which browsers always send as a carriage return and a line feed."""
 
 
 class AsShown(forms.HiddenInput):
@@ -46,8 +44,8 @@ class AsShown(forms.HiddenInput):
         return json.dumps(value)
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        told = as_told(data.get(name, ""))
-        return LINE_END.sub("\r\n", told) if isinstance(told, str) else told
+        value = as_told(data.get(name, ""))
+        return as_stored(value).replace("\n", "\r\n") if isinstance(value, str) else value  # as a browser sends it
 
 
 class MomentAsShown(AsShown):
