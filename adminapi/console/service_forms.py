@@ -15,6 +15,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.serializers import ValidationError
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from adminapi.console.base import ConsoleAdmin, M
 from adminapi.console.pages import own_page, show
@@ -23,6 +24,7 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.ids import new_id, told_id
 from ouipost.translating import about, translated, words
+from workspaces.hashtags import is_hashtag, not_a_hashtag
 
 INSTEAD_OF = "instead_of"
 """The confirmation's field with the secret to replace, so that sending it twice does not replace the new one."""
@@ -156,6 +158,20 @@ class ServiceForm(EditForm):
             field = path.partition(".")[0]
             for text in texts:
                 self.add_error(field if field in self.fields else None, translated(text))
+
+
+class HashtagsForm(ServiceForm):
+    """A ServiceForm with default hashtags, which are checked with the other fields: all errors are told at once."""
+
+    default_hashtags = forms.CharField(
+        required=False, label=gettext_lazy("Hashtags"), widget=UnfoldAdminTextInputWidget
+    )
+
+    def clean_default_hashtags(self) -> list[str] | None:
+        tags: list[str] = self.cleaned_data["default_hashtags"].split()
+        if "default_hashtags" in self.changed_data and (wrong := [tag for tag in tags if not is_hashtag(tag)]):
+            raise forms.ValidationError([translated(not_a_hashtag(tag)) for tag in wrong])
+        return tags or None
 
 
 class ServiceAdmin(ConsoleAdmin[M]):

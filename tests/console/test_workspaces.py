@@ -110,6 +110,14 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_saved(
     assert (workspace.settings, workspace.description) == ({}, "")
 
 
+def test_all_that_is_wrong_is_told_at_once(staff: Client) -> None:
+    wrong = {"name": "", "publish_late_up_to_minutes": "-1", "default_hashtags": "bread #"}
+
+    answer = staff.post(page_of(make_workspace()), FORM | wrong)
+
+    assert set(answer.context["adminform"].form.errors) == {*wrong}
+
+
 def test_members_are_chosen_and_taken_out(staff: Client) -> None:
     workspace = make_workspace()
     first, second = make_user(email="a@example.com", role="editor"), make_user(email="b@example.com", role="editor")

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts import pauses, services
 from accounts.models import AccountStatus, Pause, PauseScope, SocialAccount
@@ -26,7 +26,7 @@ from adminapi.console.base import WorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork, OneWorkspace, State
 from adminapi.console.pages import member_of_staff, own_page
-from adminapi.console.service_forms import ServiceAdmin, ServiceForm
+from adminapi.console.service_forms import HashtagsForm, ServiceAdmin
 from adminapi.console.troubles import troubles_of
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH
@@ -73,7 +73,7 @@ OF_THE_CONNECTION = (
 )
 
 
-class AccountForm(ServiceForm):
+class AccountForm(HashtagsForm):
     """The fields of an account that staff can change: its name, and its settings that differ from the workspace's."""
 
     auto_hashtags = forms.TypedChoiceField(
@@ -83,12 +83,6 @@ class AccountForm(ServiceForm):
         required=False,
         label=gettext_lazy("Add hashtags to each post"),
         widget=UnfoldAdminSelectWidget,
-    )
-    default_hashtags = forms.CharField(
-        required=False,
-        label=gettext_lazy("Hashtags"),
-        help_text=gettext_lazy("Separated by spaces. Empty: those of the workspace."),
-        widget=UnfoldAdminTextInputWidget,
     )
 
     class Meta:
@@ -100,10 +94,8 @@ class AccountForm(ServiceForm):
         super().__init__(*args, **options)
         kept = self.instance.settings
         self.initial["auto_hashtags"] = {True: "true", False: "false"}.get(kept.get("auto_hashtags"), "")
+        self.fields["default_hashtags"].help_text = _("Separated by spaces. Empty: those of the workspace.")
         self.initial["default_hashtags"] = " ".join(kept.get("default_hashtags") or [])
-
-    def clean_default_hashtags(self) -> list[str] | None:
-        return self.cleaned_data["default_hashtags"].split() or None
 
     def call_service(self) -> SocialAccount:
         values = self.changed_values("name")

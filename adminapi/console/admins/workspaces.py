@@ -18,7 +18,6 @@ from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
 
@@ -27,7 +26,7 @@ from adminapi.console import losses, removals
 from adminapi.console.columns import column
 from adminapi.console.filters import one_of
 from adminapi.console.pages import member_of_staff
-from adminapi.console.service_forms import ServiceAdmin, ServiceForm
+from adminapi.console.service_forms import HashtagsForm, ServiceAdmin
 from adminapi.console.workspaces import workspaces_of
 from ouipost import zones
 from ouipost.errors import InvalidInput
@@ -68,7 +67,7 @@ class Members(forms.MultipleChoiceField):
         return value in self.shown or super().valid_value(value)
 
 
-class WorkspaceForm(ServiceForm):
+class WorkspaceForm(HashtagsForm):
     """The fields of a workspace that staff can set."""
 
     timezone = forms.ChoiceField(
@@ -87,12 +86,6 @@ class WorkspaceForm(ServiceForm):
     )
     auto_hashtags = forms.BooleanField(
         required=False, label=gettext_lazy("Add hashtags to each post"), widget=UnfoldBooleanWidget
-    )
-    default_hashtags = forms.CharField(
-        required=False,
-        label=gettext_lazy("Hashtags"),
-        help_text=gettext_lazy("Separated by spaces, such as: bread bakery"),
-        widget=UnfoldAdminTextInputWidget,
     )
     members = Members(
         required=False,
@@ -116,6 +109,7 @@ class WorkspaceForm(ServiceForm):
         offered: Any = self.fields["timezone"]
         offered.choices = [("", "UTC"), *((name, name) for name in sorted(zones.NAMES))]
         self.initial.update({name: kept.get(name) for name in SETTINGS})
+        self.fields["default_hashtags"].help_text = _("Separated by spaces, such as: bread bakery")
         self.initial["default_hashtags"] = " ".join(kept.get("default_hashtags") or [])
         members: Any = self.fields["members"]
         present = [] if is_new else list(User.objects.filter(memberships__workspace=self.instance))
@@ -129,9 +123,6 @@ class WorkspaceForm(ServiceForm):
         if "users.manage" in person.granted:
             return list(User.objects.order_by("email"))
         return sorted({*present, person}, key=lambda user: user.email)
-
-    def clean_default_hashtags(self) -> list[str] | None:
-        return self.cleaned_data["default_hashtags"].split() or None
 
     def clean_timezone(self) -> str | None:
         return self.cleaned_data["timezone"] or None
