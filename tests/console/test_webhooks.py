@@ -382,6 +382,7 @@ def test_a_replay_that_reaches_too_far_is_refused_beside_its_field(staff: Client
 
     page = answer.content.decode()
     assert (answer.status_code, f'id="since-told" class="op-error">{told}' in page) == (400, True)
+    assert re.search(r'<input [^>]*name="since"[^>]* aria-invalid="true" autofocus', page)
     assert f'name="since" value="{since}"' in page
     assert not Replay.objects.exists()
 
