@@ -124,9 +124,10 @@ class Written:
         self.rows = now.rows if _in_one(self.rows) == known["slots"] else self.rows
         self.shown = now.shown
 
-    def moves(self, schedule: Schedule) -> bool:
-        """Return whether this may move the waiting posts, by other slots or another zone."""
-        return self.fields["timezone"] != schedule.timezone or _in_one(self.rows) != _in_one(present(schedule).rows)
+    @property
+    def timing(self) -> str:
+        """Its zone and slots: if these change, the waiting posts may move."""
+        return json.dumps([self.fields["timezone"], _in_one(self.rows)])
 
 
 def _by_place(slots: Any) -> Iterable[tuple[int | None, Any]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import time
+from html import unescape
 from typing import Any
 
 import pytest
@@ -278,20 +279,42 @@ def test_other_slots_say_first_how_many_posts_move_and_then_move_them(staff: Cli
     schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
     posts = [queued(schedule) for _ in range(2)]
 
-    asked = text_of(staff.post(page_of(schedule), FORM))
-    assert "2 posts wait in this queue" in asked
+    asked = staff.post(page_of(schedule), FORM)
+    assert "2 posts wait in this queue" in text_of(asked)
     assert slots_of(schedule) == [(0, "09:00", ["facebook"])]
-    staff.post(page_of(schedule), FORM | {"confirmed": "1"})
+    staff.post(page_of(schedule), FORM | agreed(asked))
 
     moments = {post.scheduled_at for post in Post.objects.filter(pk__in=[post.pk for post in posts])}
     assert len(slots_of(schedule)) == 2
     assert {moment.weekday() for moment in moments if moment} == {0, 6}
 
 
+def test_other_slots_than_those_that_a_person_has_agreed_to_are_asked_about_again(
+    staff: Client, workspace: Workspace
+) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
+    queued(schedule)
+    answer = agreed(staff.post(page_of(schedule), FORM))
+
+    asked = staff.post(page_of(schedule), FORM | answer | {"slot-3-time": "19:00"})
+    before = slots_of(schedule)
+    staff.post(page_of(schedule), FORM | agreed(asked) | {"name": "Early", "slot-3-time": "19:00"})
+
+    assert ("1 post waits in this queue" in text_of(asked), before) == (True, [(0, "09:00", ["facebook"])])
+    assert slots_of(schedule)[1] == (6, "19:00", ["facebook"])
+
+
+def agreed(asked: Any) -> dict[str, str]:
+    """Return what the button sends that agrees to a question."""
+    [value] = re.findall(r'<button [^>]*name="confirmed" value="([^"]+)"', text_of(asked))
+    return {"confirmed": unescape(value)}
+
+
 def test_posts_that_no_slot_fits_any_more_are_drafts_and_that_is_told(staff: Client, workspace: Workspace) -> None:
     schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
     queued(schedule)
-    form = FORM | {"slot-0-platforms": ["twitter"], "slot-3-platforms": ["twitter"], "confirmed": "1"}
+    form = FORM | {"slot-0-platforms": ["twitter"], "slot-3-platforms": ["twitter"]}
+    form |= agreed(staff.post(page_of(schedule), form))
 
     page = text_of(staff.post(page_of(schedule), form, follow=True))
 

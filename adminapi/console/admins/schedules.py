@@ -108,8 +108,8 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         values = written.values()
         if values is None:
             return self._show(request, written, schedule=schedule, status=400)
-        moving = waiting(schedule) if written.moves(schedule) else 0
-        if moving and "confirmed" not in request.POST:
+        moving = waiting(schedule) if written.timing != schedule_form.present(schedule).timing else 0
+        if moving and request.POST.get("confirmed") != written.timing:
             return self._show(request, written, schedule=schedule, moving=moving)
         return self._change(request, schedule, values, written)
 
