@@ -1,10 +1,11 @@
 """Stop posts when an account is disconnected or a workspace deleted: nothing more is sent for them."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import SocialAccount
 from accounts.platforms.errors import NotConnected
@@ -17,7 +18,7 @@ from ouipost.phrases import Phrase
 from posts import counts
 from posts.advice import failure, rest_unsent
 from posts.media import files
-from posts.models import TAKEN_FROM_WORKERS, Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.models import TAKEN_FROM_WORKERS, Post, PostStatus, Slot, Target, TargetQuerySet, TargetStatus
 from posts.schedules.queue import BATCH
 from posts.status import TOLD_AT_ONCE, snapshot, sync_each
 from workspaces.models import Workspace
@@ -91,12 +92,36 @@ def _lost(post: Post, before: dict[str, Any], target: dict[str, str], *, actor: 
     return entry(verb, post, actor=actor, **{side: difference[side] | {"targets": sides[side]} for side in difference})
 
 
-def count_for_accounts(accounts: "QuerySet[SocialAccount]") -> int:
-    """Return how many posts would be cancelled if these accounts went now; drafts only lose the account."""
-    mine = Target.objects.filter(UNSENT, account__in=accounts.order_by(), published_at=None)
-    mine = mine.exclude(status=TargetStatus.DRAFT)
-    posts: int = mine.aggregate(posts=Count("post", distinct=True))["posts"]
-    return posts
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """What posts and schedules would lose if some accounts were disconnected now."""
+
+    returned: "QuerySet[Post]"
+    """Posts for no other account: they return to draft, without their time."""
+    kept: "QuerySet[Post]"
+    """Posts for other accounts too, which they keep."""
+    drafts: "QuerySet[Post]"
+    removed_slots: int
+    kept_slots: int
+    """Slots for others, too."""
+
+
+def losses_with(accounts: "QuerySet[SocialAccount]") -> Losses:
+    """Return what would be lost if these accounts were disconnected now."""
+    gone = Q(account__in=accounts.order_by().values("pk")) & UNSENT
+    draft = Q(status=TargetStatus.DRAFT)
+    posts = Post.objects.filter(pk__in=Target.objects.filter(gone).exclude(draft).values("post"))
+    has_others = Exists(Target.objects.active().filter(post=OuterRef("pk")).exclude(gone))
+    named = set(accounts.order_by().values_list("pk", flat=True))
+    there = Slot.objects.filter(schedule__workspace__in=accounts.order_by().values("workspace"))
+    slots = [set(names) for names in there.values_list("platforms", flat=True) if named & set(names)]
+    return Losses(
+        returned=posts.exclude(has_others),
+        kept=posts.filter(has_others),
+        drafts=Post.objects.filter(pk__in=Target.objects.filter(gone & draft).values("post")),
+        removed_slots=sum(names <= named for names in slots),
+        kept_slots=sum(not names <= named for names in slots),
+    )
 
 
 def cancel_workspace(workspace: Workspace) -> None:

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, checkbox
 
+from adminapi.console.losses import Loss
 from adminapi.console.paging import BoundedPaginator
 from adminapi.console.workspaces import limited
 from adminapi.jobs.kinds import Gone
@@ -106,6 +107,7 @@ class ConsoleAdmin(ModelAdmin[M]):
         *,
         title: str,
         says: str,
+        losses: Callable[[], Sequence[Loss]] = tuple,
         look: str = "",
         back: str = "",
         carries: Mapping[str, str] | None = None,
@@ -115,16 +117,16 @@ class ConsoleAdmin(ModelAdmin[M]):
         """Ask for confirmation with `says`; once confirmed, perform the action on each row that was shown and report
         the results.
 
-        `look` is the class of the button that confirms it, `back` the URL to go to afterwards; without it Django
-        returns to the list. `carries` are form values that the confirmation sends again. `depends_on` is a further
-        value that must not have changed since the question. A row that a service refuses is reported with the reason,
-        and the others are done.
+        `losses` returns what else the question says. `look` is the class of the button that confirms it, `back` the URL
+        to go to afterwards; without it Django returns to the list. `carries` are form values that the confirmation
+        sends again. `depends_on` is a further value that must not have changed since the question. A row that a service
+        refuses is reported with the reason, and the others are done.
         Each row is one transaction, repeated if it loses a race for a lock, unless the action opens its own.
         """
         if "confirmed" not in request.POST:
             marks = self._marks(rows, depends_on)
             texts = {"title": title, "says": says, "look": look, "back": back, "carries": carries or {}}
-            return self._ask(request, rows, marks, texts)
+            return self._ask(request, rows, marks, texts | {"losses": losses()})
         act = perform if opens_its_own else lambda row: in_transaction(lambda: perform(row))
         done = [self._perform(request, row, act) for row in self.as_shown(request, rows, depends_on)]
         self.tell_left_out(request, len(done))

@@ -41,7 +41,29 @@ class OneWorkspace(admin.SimpleListFilter):
         return queryset.filter(workspace=self.value()) if self.value() else queryset
 
 
-class State(admin.SimpleListFilter):
+class OneOf(admin.SimpleListFilter):
+    """Rows with one of these values in the field that the parameter names."""
+
+    offered: ClassVar[Sequence[tuple[str, Any]]] = ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
+        return self.offered
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        is_offered = self.value() in dict(self.lookup_choices)
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if is_offered else queryset
+
+
+def one_of(name: str, called: Any, choices: Sequence[tuple[str, Any]]) -> type[OneOf]:
+    """Narrow a list down by a field's value, under a title in the reader's language."""
+
+    class OneOfThese(OneOf):
+        title, parameter_name, offered = called, f"{name}__exact", choices
+
+    return OneOfThese
+
+
+class State(OneOf):
     """Rows in one state, shown in plain words."""
 
     title = _("state")
@@ -50,25 +72,6 @@ class State(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [(name, STATES.get(name, name)) for name in self.states]
-
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        return queryset.filter(status=self.value()) if self.value() else queryset
-
-
-def one_of(name: str, title: Any, choices: Sequence[tuple[str, Any]]) -> type[admin.SimpleListFilter]:
-    """Narrow a list down by a field's value, under a title in the reader's language."""
-
-    class OneOf(admin.SimpleListFilter):
-        parameter_name = f"{name}__exact"
-
-        def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
-            return choices
-
-        def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-            return queryset.filter(**{name: self.value()}) if self.value() in dict(choices) else queryset
-
-    OneOf.title = title
-    return OneOf
 
 
 YES_NO = (("1", _("yes")), ("0", _("no")))
@@ -84,17 +87,12 @@ class PostState(State):
         return by_index(found) if self.value() and self.value() != PostStatus.PUBLISHED else found
 
 
-class OneNetwork(admin.SimpleListFilter):
+class OneNetwork(OneOf):
     """Rows of one network."""
 
     title = _("network")
     parameter_name = "platform__exact"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(platforms.NAMES.items())
-
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        return queryset.filter(platform=self.value()) if self.value() else queryset
+    offered = tuple(platforms.NAMES.items())
 
 
 class PostNetwork(OneNetwork):

@@ -1,6 +1,5 @@
-"""Code shared by the console's own pages: the check of permissions, their frame, and the values in hidden inputs."""
+"""Code shared by the console's own pages: the check of permissions, and their frame."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
@@ -72,14 +71,6 @@ def post_of(request: HttpRequest, pk: str) -> Post:
 def file_address(name: str) -> str:
     """Return the address of a stored file at the page's own host; empty without a name."""
     return signed_url(name, seconds=settings.MEDIA_URL_SECONDS).removeprefix(settings.PUBLIC_BASE_URL) if name else ""
-
-
-def as_told(told: str) -> Any:
-    """Return the value of a page's hidden input, which is JSON; None if it is invalid."""
-    try:
-        return json.loads(told)
-    except (ValueError, RecursionError):
-        return None
 
 
 def by_field(errors: Mapping[str, Iterable[str]]) -> dict[str, str]:

@@ -34,6 +34,8 @@ OTHER_LIST = gettext_lazy(
     "“%(scope)s” is marked, and something is chosen at “%(other)s”: mark that, or choose nothing there."
 )
 MOST_OFFERED = 500
+ELEMENTS = {"scope": "pause-scope", "id": "pause-scope", "reason": "pause-reason"}
+"""The ids of the page's elements that mend the errors of these fields."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,9 @@ def resume(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("console_pauses"))
 
 
-def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any) -> HttpResponse:
+def _page(
+    request: HttpRequest, typed: Typed, *, status: int = 200, errors: dict[str, str] | None = None, **told: Any
+) -> HttpResponse:
     in_force, subject = pauses.in_force(), (typed.scope, typed.subject)
     names = _names([*in_force, Pause(scope=typed.scope, subject_id=typed.subject)])
     chosen = SocialAccount.objects.filter(pk=typed.listed[PauseScope.ACCOUNT]).first()
@@ -128,6 +132,8 @@ def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any)
         "accounts": [(each.pk, _with_place(each)) for each in _accounts(request, chosen)],
         "most": MOST,
         "longest": REASON_LENGTH,
+        "errors": errors,
+        "refused": {text: ELEMENTS.get(name, "") for name, text in (errors or {}).items()},
         **told,
     }
     return show(request, "console/pauses.html", title=_("Pauses"), status=status, **context)

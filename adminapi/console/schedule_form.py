@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts import platforms
 from accounts.models import SocialAccount
-from adminapi.console.pages import as_told
+from adminapi.console.shown import as_stored, told_values
 from ouipost import zones
 from ouipost.ids import new_id, told_id
 from ouipost.translating import about, translated
@@ -23,7 +23,17 @@ from posts.schedules.serializers import SlotSerializer, in_order
 from workspaces.models import Workspace
 
 TEXTS = ("name", "description", "timezone")
+SHOWN = dict.fromkeys((*TEXTS, "slots"), str)
+"""The types of the values by which a page describes the schedule that it was made from."""
 ROW = re.compile(r"slot-(\d{1,4})-day")
+FIELDS = {
+    "workspace": gettext_lazy("Workspace"),
+    "name": gettext_lazy("Name"),
+    "description": gettext_lazy("Description"),
+    "timezone": gettext_lazy("Time zone"),
+}
+ELEMENTS = {"slots": "add-slot", "general": ""}
+"""The ids of the page's elements that mend what is wrong with no field."""
 ROW_FIELDS = {"day": gettext_lazy("Day"), "time": gettext_lazy("Time"), "platforms": gettext_lazy("Networks")}
 MOST_OFFERED = 200
 ZONES = sorted(zones.NAMES)
@@ -40,12 +50,17 @@ DAY_NAMES = {
 
 @dataclass(kw_only=True)
 class Row:
-    """A slot as typed, with its error."""
+    """A slot as typed, with the errors of its fields."""
 
     day: str = "monday"
     time: str = "09:00"
     platforms: list[str] = field(default_factory=list)
-    error: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Its day and time, as typed."""
+        return f"{DAY_NAMES.get(self.day, '')} {self.time}".strip()
 
     @property
     def names_accounts(self) -> bool:
@@ -67,46 +82,52 @@ class Written:
     """The id of the schedule that a new page makes."""
 
     @property
-    def is_refused(self) -> bool:
-        """Return whether there is any error, in a row or elsewhere."""
-        return bool(self.errors) or any(row.error for row in self.rows)
+    def refused(self) -> dict[str, str]:
+        """Return all errors, each with the name of its field, and the id of the element of the page that mends it."""
+        found = {
+            about(FIELDS[name], text) if name in FIELDS else text: ELEMENTS.get(name, f"schedule-{name}")
+            for name, text in self.errors.items()
+        }
+        for number, row in enumerate(self.rows):
+            for name, text in row.errors.items():
+                found[about(row.label, about(ROW_FIELDS[name], text))] = f"slot-{number}-{name}"
+        return found
 
     def values(self) -> dict[str, Any] | None:
         """Return the values for the services, or None after noting each error at its field."""
         if self.workspace is None:
             self.errors["workspace"] = _("Choose a workspace.")
-            return None
         slots = [{"day": row.day, "time": row.time, "platforms": row.platforms} for row in self.rows]
         view = SimpleNamespace(workspace=self.workspace)
         fields = {name: value for name, value in self.fields.items() if value or name != "timezone"}
         given = WeeklyScheduleInput(data={**fields, "slots": slots}, context={"view": view})
-        if given.is_valid():
-            return dict(given.validated_data)
-        self._note(given.errors)
-        return None
+        if not given.is_valid():
+            self._note(given.errors)
+        return None if self.refused else dict(given.validated_data)
 
     def _note(self, errors: Mapping[str, Any]) -> None:
         slots = errors.get("slots", {})
         self.errors |= {name: _flat(told) for name, told in errors.items() if name != "slots"}
         for place, told in _by_place(slots):
             if place is not None and place < len(self.rows):
-                self.rows[place].error = _named(told)
+                self.rows[place].errors = {name: _flat(texts) for name, texts in told.items()}
             else:
                 self.errors["slots"] = _flat(told)
 
     def take_over(self, schedule: Schedule) -> None:
         """Take over present values of fields that were not changed on the page: somebody else may have changed them."""
-        shown, now = _as_shown(self.shown), present(schedule)
-        if shown is None:
+        known, now = told_values(self.shown, SHOWN), present(schedule)
+        if known is None:
             return
-        typed = self.fields
-        self.fields = {name: now.fields[name] if _same(typed[name], shown[name]) else typed[name] for name in TEXTS}
-        self.rows = now.rows if _in_one(self.rows) == shown["slots"] else self.rows
+        kept = [name for name, typed in self.fields.items() if as_stored(typed) == as_stored(known[name])]
+        self.fields = {**self.fields, **{name: now.fields[name] for name in kept}}
+        self.rows = now.rows if _in_one(self.rows) == known["slots"] else self.rows
         self.shown = now.shown
 
-    def moves(self, schedule: Schedule) -> bool:
-        """Return whether this may move the waiting posts, by other slots or another zone."""
-        return self.fields["timezone"] != schedule.timezone or _in_one(self.rows) != _in_one(present(schedule).rows)
+    @property
+    def timing(self) -> str:
+        """Its zone and slots: if these change, the waiting posts may move."""
+        return json.dumps([self.fields["timezone"], _in_one(self.rows)])
 
 
 def _by_place(slots: Any) -> Iterable[tuple[int | None, Any]]:
@@ -115,13 +136,6 @@ def _by_place(slots: Any) -> Iterable[tuple[int | None, Any]]:
     if isinstance(slots, list) and any(isinstance(each, Mapping) for each in slots):
         return [(place, told) for place, told in enumerate(slots) if told]
     return [(None, slots)] if slots else []
-
-
-def _named(told: Any) -> str:
-    """Return all error sentences of a row, each after the name of its field."""
-    if not isinstance(told, Mapping):
-        return _flat(told)
-    return " ".join(about(ROW_FIELDS.get(name, name), _flat(texts)) for name, texts in told.items())
 
 
 def _flat(told: Any) -> str:
@@ -148,16 +162,6 @@ def present(schedule: Schedule) -> Written:
 def _in_one(rows: Iterable[Row]) -> str:
     """Return slots as one text that does not depend on their order."""
     return json.dumps(sorted((row.day, row.time, sorted(row.platforms)) for row in rows))
-
-
-def _same(typed: str, shown: str) -> bool:
-    return typed.replace("\r\n", "\n") == shown.replace("\r\n", "\n")
-
-
-def _as_shown(told: str) -> dict[str, str] | None:
-    found = as_told(told)
-    is_ours = isinstance(found, dict) and found.keys() == {*TEXTS, "slots"}
-    return found if is_ours and all(isinstance(each, str) for each in found.values()) else None
 
 
 def written(form: QueryDict, workspace: Workspace | None) -> Written:

@@ -1,7 +1,6 @@
 """Models that staff edit in the console through the services: a form is valid only if the service accepted it."""
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,25 +15,28 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.serializers import ValidationError
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from adminapi.console.base import ConsoleAdmin, M
-from adminapi.console.pages import as_told, own_page, show
+from adminapi.console.pages import own_page, show
+from adminapi.console.shown import as_stored, as_told
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
-from ouipost.ids import told_id
-from ouipost.translating import translated, words
+from ouipost.ids import new_id, told_id
+from ouipost.translating import about, translated, words
+from workspaces.hashtags import is_hashtag, not_a_hashtag
 
 INSTEAD_OF = "instead_of"
 """The confirmation's field with the secret to replace, so that sending it twice does not replace the new one."""
 MADE_AS = "made_as"
 """The field of an adding form with the new row's id, so that sending it twice adds no second row."""
-ADDED = gettext_lazy("It was added already, so nothing was done. To add one more, open this page anew.")
-SECRET_ADDED = gettext_lazy(
-    "It was added already, so nothing was done. If its secret was lost, give it another one; to add one more, open "
-    "this page anew."
+ADDED = gettext_lazy(
+    "It was added already, so nothing was done. To add one more as it stands here, press the button again."
 )
-LINE_END = re.compile(r"\r?\n")
-"""Line ends, which browsers always send as a carriage return and a line feed."""
+SECRET_ADDED = gettext_lazy(
+    "It was added already, so nothing was done. If its secret was lost, give it another one; to add one more as it "
+    "stands here, press the button again."
+)
 
 
 class AsShown(forms.HiddenInput):
@@ -44,8 +46,8 @@ class AsShown(forms.HiddenInput):
         return json.dumps(value)
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        told = as_told(data.get(name, ""))
-        return LINE_END.sub("\r\n", told) if isinstance(told, str) else told
+        value = as_told(data.get(name, ""))
+        return as_stored(value).replace("\n", "\r\n") if isinstance(value, str) else value  # as a browser sends it
 
 
 class MomentAsShown(AsShown):
@@ -70,6 +72,13 @@ class EditForm(forms.ModelForm[Any]):
         for field in self.fields.values():
             field.show_hidden_initial = is_told and not self.instance._state.adding
             field.hidden_widget = MomentAsShown if isinstance(field, forms.SplitDateTimeField) else AsShown
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Note the error, which each input of its field names: Django lets a field's only input do that."""
+        super().add_error(field, error)
+        for name in self.errors.keys() & self.fields.keys():
+            if (widget := self.fields[name].widget).use_fieldset:
+                widget.attrs["aria-describedby"] = f"{self[name].auto_id}_error"
 
     def shown(self, name: str) -> Any:
         """Return a field's value when the page was made; its present value if the page does not have it."""
@@ -99,7 +108,7 @@ class ServiceForm(EditForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if self.instance._state.adding:
-            self.instance.pk = told_id(self.instance.pk.partition("_")[0], self.data.get(MADE_AS, ""))
+            self.instance.pk = told_id(self._prefix, self.data.get(MADE_AS, ""))
 
     def call_service(self) -> Any:
         """Call the service with `cleaned_data`, and return the row that was written."""
@@ -121,11 +130,16 @@ class ServiceForm(EditForm):
         except IntegrityError:
             if not self._was_added():
                 raise
+            self.instance.pk = new_id(self._prefix)
             self.add_error(None, self.added)
         except ValidationError as error:
             self._show(error.detail)
         except DomainError as error:
             self._refused(error)
+
+    @property
+    def _prefix(self) -> str:
+        return str(self.instance.pk.partition("_")[0])
 
     def _was_added(self) -> bool:
         """Return whether this adding form has added its row before."""
@@ -146,6 +160,20 @@ class ServiceForm(EditForm):
                 self.add_error(field if field in self.fields else None, translated(text))
 
 
+class HashtagsForm(ServiceForm):
+    """A ServiceForm with default hashtags, which are checked with the other fields: all errors are told at once."""
+
+    default_hashtags = forms.CharField(
+        required=False, label=gettext_lazy("Hashtags"), widget=UnfoldAdminTextInputWidget
+    )
+
+    def clean_default_hashtags(self) -> list[str] | None:
+        tags: list[str] = self.cleaned_data["default_hashtags"].split()
+        if "default_hashtags" in self.changed_data and (wrong := [tag for tag in tags if not is_hashtag(tag)]):
+            raise forms.ValidationError([translated(not_a_hashtag(tag)) for tag in wrong])
+        return tags or None
+
+
 class ServiceAdmin(ConsoleAdmin[M]):
     """A model with a ServiceForm; only actions that ask first delete its rows, if any do."""
 
@@ -163,8 +191,9 @@ class ServiceAdmin(ConsoleAdmin[M]):
             messages.warning(request, translated(warning))
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
-        """Offer to save, without Django's "add another": that is on the list's page."""
+        """Offer to save, without Django's "add another", which is on the list's page; and name all that is refused."""
         context |= {"show_save_and_add_another": False, "show_save_and_continue": not options.get("add")}
+        context["refused"] = _refused(context["adminform"].form)
         return super().render_change_form(request, context, *args, **options)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -184,6 +213,21 @@ class ServiceAdmin(ConsoleAdmin[M]):
         """Call `operate` for the row of a page, and go back to that page."""
         back = own_page(self.model, object_id)
         return self.operate(request, self.row(request, object_id), perform, back=back, **asked)
+
+
+def _refused(form: Any) -> dict[str, str]:
+    """Return all errors of a form, each with the name of its field, and the id of the element that mends it."""
+    found: dict[str, str] = {}
+    for name, texts in form.errors.items():
+        field = form[name] if name in form.fields else None
+        found |= {about(field.label, text) if field else text: _element(field) if field else "" for text in texts}
+    return found
+
+
+def _element(field: forms.BoundField) -> str:
+    """Return the id of a field's input, or of what holds several; of a date and its time, the date's."""
+    is_in_parts = isinstance(field.field.widget, forms.MultiWidget)
+    return field.id_for_label or (f"{field.auto_id}_0" if is_in_parts else field.auto_id)
 
 
 def show_once(request: HttpRequest, *, title: str, says: str, secret: str, back: str) -> HttpResponse:

@@ -220,3 +220,23 @@ def test_a_name_that_runs_from_right_to_left_turns_nothing_beside_it(staff: Page
     )
 
     assert name["right"] <= number["left"]
+
+
+def test_a_refused_form_leads_with_the_keyboard_to_each_field_that_mends_it(
+    staff: Page, demo: Demo, accessible: Callable[[Page], None]
+) -> None:
+    staff.goto(f"{demo.base}/console/events/webhook/add/")
+    staff.get_by_label("Secret").fill("typed before")
+    staff.get_by_role("button", name="Save", exact=True).press("Enter")
+
+    refused = staff.get_by_role("alert")
+    expect(refused).to_be_focused()
+    accessible(staff)
+    staff.keyboard.press("Tab")
+    staff.keyboard.press("Enter")
+    expect(staff.get_by_label("Address")).to_be_focused()
+    refused.get_by_role("link", name="Events").press("Enter")
+    first = staff.get_by_role("checkbox", name="post.created")
+    expect(first).to_be_focused()
+    expect(first).to_have_accessible_description(re.compile("This field is required."))
+    expect(staff.get_by_label("Secret")).to_have_value("typed before")

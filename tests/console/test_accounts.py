@@ -8,17 +8,19 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.connecting import connect
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.shapes import Tokens
+from accounts.platforms.shapes import Candidate, Profile, Tokens
+from adminapi.console.columns import moment
 from adminapi.jobs import running
 from adminapi.templatetags.charts import DASH
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts import pausing
-from posts.models import Post
+from posts.models import Post, Slot, Target
 from tests.accounts.fakes import FakeNetwork
 from tests.console.conftest import browser_of, listed, member_of, page_of, text, told
-from tests.factories import NOW, make_account, make_post, make_workspace
+from tests.factories import NOW, make_account, make_post, make_schedule, make_workspace
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.any_database
@@ -174,24 +176,99 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(editor:
     assert not Event.objects.filter(type="account.updated").exists()
 
 
-def test_disconnecting_says_how_many_posts_it_cancels_and_asks(
+def losses_on(answer: Any) -> list[tuple[str, list[str]]]:
+    """Return each sentence of a question about what is lost, with the posts and links below it."""
+    found = text(answer).partition('<div id="losses">')[2].partition("</div>")[0]
+    parts = [part.partition("</p>") for part in found.split("<p>")[1:]]
+    return [(said, re.findall(r"<li>(.*?)</li>", posts)) for said, _, posts in parts]
+
+
+def test_disconnecting_says_what_becomes_of_each_post_and_asks(
     editor: Client, workspace: Workspace, network: FakeNetwork
 ) -> None:
     account, other = make_account(workspace), make_account(workspace, remote_id="2", default_of=None)
-    for status in ("draft", "scheduled", "scheduled", "missed", "published", "failed"):
+    post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW, content="Rye")
+    make_post(workspace, accounts=[account], status="missed", scheduled_at=NOW)
+    shared = make_post(workspace, accounts=[account, other], status="scheduled", scheduled_at=NOW, content="Oat")
+    for status in ("draft", "published", "failed"):
         make_post(workspace, accounts=[account], status=status, scheduled_at=NOW)
     make_post(workspace, accounts=[other], status="scheduled", scheduled_at=NOW)
+    slots = [(0, "09:00", [account.pk]), (1, "09:00", [account.pk, other.pk]), (2, "09:00", [other.pk])]
+    schedule = make_schedule(workspace, slots=slots)
 
     asked = editor.get(page_of(account, "disconnect"))
     before = set(SocialAccount.objects.connected())
     done = editor.post(page_of(account, "disconnect"), {"confirmed": "1"})
 
-    assert "3 posts that were not sent yet are cancelled for it." in text(asked)
+    lost = losses_on(asked)
+    assert [said for said, _ in lost] == [
+        "2 posts go to no other account: they return to draft and lose their times.",
+        "1 post goes to its other accounts only.",
+        "1 draft does not go there any more.",
+        "1 time of a schedule is for nobody else: it is removed.",
+        "1 time of a schedule stays for the others.",
+        "Connected again, an account gets back the drafts that name it, without a time: schedule them anew. Posts that "
+        "stay scheduled and times of schedules do not get it back by themselves.",
+    ]
+    assert f'<a href="{page_of(post)}">Rye</a> ' in lost[0][1][0]
+    assert moment(NOW, workspace.timezone) in lost[0][1][0]
+    assert [f'<a href="{page_of(shared)}">Oat</a> ' in each for each in lost[1][1]] == [True]
     assert "<li>Company Page (Facebook)</li>" in text(asked)
     assert (before, set(SocialAccount.objects.connected())) == ({account, other}, {other})
     assert "Disconnect: done." in told(editor, done)
     event = Event.objects.get(type="account.disconnected")
     assert (event.details["cancelled"], event.user_email) == (3, "editor@example.com")
+    post.refresh_from_db()
+    assert (post.status, post.scheduled_at, schedule.slots.count()) == ("draft", None, 2)
+
+
+def test_an_account_that_is_connected_again_gets_back_what_the_question_said(
+    editor: Client, workspace: Workspace, network: FakeNetwork
+) -> None:
+    account, other = make_account(workspace), make_account(workspace, remote_id="2", default_of=None)
+    for accounts, status in (([account], "scheduled"), ([account, other], "scheduled"), ([account], "draft")):
+        make_post(workspace, accounts=accounts, status=status, scheduled_at=NOW)
+    Post.objects.update(destinations=[account.pk, other.pk])
+    make_schedule(workspace, slots=[(1, "09:00", [account.pk, other.pk])])
+
+    editor.post(page_of(account, "disconnect"), {"confirmed": "1"})
+    again = Candidate(
+        remote_id=account.remote_id, type="page", profile=Profile(name="Again"), tokens=Tokens(access_token="a")
+    )
+    connect(workspace, platform="facebook", candidate=again, actor=SYSTEM, now=NOW)
+
+    found = Target.objects.filter(account=account).values_list("status", "post__status", "post__scheduled_at")
+    assert sorted(found, key=str) == [
+        ("cancelled", "scheduled", NOW),
+        ("draft", "draft", None),
+        ("draft", "draft", None),
+    ]
+    assert Slot.objects.get().platforms == [other.pk]
+
+
+def test_a_question_names_the_first_posts_that_lose_their_time_and_how_many_more(
+    editor: Client, workspace: Workspace
+) -> None:
+    account = make_account(workspace)
+    for hour in range(7):
+        at = NOW + timedelta(hours=hour)
+        make_post(workspace, accounts=[account], status="scheduled", scheduled_at=at, content=f"Loaf {hour}")
+
+    [(said, posts), _] = losses_on(editor.get(page_of(account, "disconnect")))
+
+    assert said == "7 posts go to no other account: they return to draft and lose their times."
+    assert re.findall(r"Loaf \d", " ".join(posts)) == [f"Loaf {hour}" for hour in range(5)]
+    assert posts[5:] == ["and 2 more"]
+
+
+def test_who_may_not_see_posts_is_told_how_many_lose_their_time_and_not_which(workspace: Workspace) -> None:
+    account = make_account(workspace)
+    make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
+    browser = browser_of(member_of(workspace, permissions=["accounts.manage"]))
+
+    [first, _] = losses_on(browser.get(page_of(account, "disconnect")))
+
+    assert first == ("1 post goes to no other account: it returns to draft and loses its time.", [])
 
 
 def test_several_accounts_are_disconnected_in_the_background_after_a_question_for_each_asks_its_network(
@@ -206,7 +283,7 @@ def test_several_accounts_are_disconnected_in_the_background_after_a_question_fo
     within = (SocialAccount.objects.connected().count(), list(network.calls))
     running.work_on_due()
 
-    assert "1 post that was not sent yet is cancelled for it." in text(asked)
+    assert losses_on(asked)[0][0] == "1 post goes to no other account: it returns to draft and loses its time."
     assert within == (2, [])
     assert not SocialAccount.objects.connected().exists()
     assert Post.objects.get().status in ("draft", "cancelled")

@@ -136,7 +136,11 @@ def test_each_scope_is_paused_with_its_reason_and_resumed(staff: Client, workspa
 def test_what_is_wrong_is_told_and_what_was_typed_stays(staff: Client, typed: dict[str, str], said: str) -> None:
     page = text_of(staff.post(PAGE, FORM | typed | {"confirmed": "1"}), 400)
 
-    assert said in page
+    alert = page.partition('role="alert" tabindex="-1" autofocus>')[2].partition("</ul>")[0]
+    [(goes, told)] = re.findall(r'<li><a [^>]*href="#([^"]+)" data-goes>(.*?)</a>', alert)
+    assert said in told
+    assert page.count(f'aria-describedby="{goes}-error"') == (1 if "reason" in typed else 4)
+    assert page.count(f'id="{goes}-error"') == page.count(f'id="{goes}"') == 1
     assert f'value="{(FORM | typed)["reason"]}"' in page
     assert not Pause.objects.exists()
 

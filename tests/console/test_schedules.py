@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import time
+from html import unescape
 from typing import Any
 
 import pytest
@@ -59,15 +60,19 @@ def test_a_schedule_is_made_with_its_slots(staff: Client, workspace: Workspace) 
     assert Event.objects.get(type="schedule.created").user_email == "staff@example.com"
 
 
-def test_a_form_that_is_sent_twice_makes_one_schedule(staff: Client, workspace: Workspace) -> None:
+def test_a_form_that_is_sent_twice_makes_one_schedule_unless_more_are_wanted(
+    staff: Client, workspace: Workspace
+) -> None:
     form = FORM | {"workspace": workspace.pk} | made_as(staff.get(ADD))
     staff.post(ADD, form)
 
     again = staff.post(ADD, form)
+    made = [schedule.pk for schedule in Schedule.objects.all()]
+    staff.post(ADD, form | made_as(again))
 
     assert "It was added already, so nothing was done." in text(again)
-    assert (again.status_code, Schedule.objects.get().pk) == (409, form["made_as"])
-    assert Event.objects.filter(type="schedule.created").count() == 1
+    assert (again.status_code, made) == (409, [form["made_as"]])
+    assert (Schedule.objects.count(), Event.objects.filter(type="schedule.created").count()) == (2, 2)
 
 
 def test_a_time_that_is_for_single_accounts_shows_which(staff: Client, workspace: Workspace) -> None:
@@ -97,8 +102,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no workspace": ({"workspace": ""}, "Choose a workspace."),
     "no name": ({"name": ""}, "This field may not be blank."),
     "no such zone": ({"timezone": "Mars/North"}, "Must be an IANA time zone"),
-    "no time": ({"slot-3-time": ""}, "Time: This field may not be blank."),
-    "no network": ({"slot-3-platforms": []}, "Networks: "),
+    "no time": ({"slot-3-time": ""}, "Sunday: Time: This field may not be blank."),
+    "no network": ({"slot-3-platforms": []}, "Sunday 18:30: Networks: "),
     "a strange account": ({"slot-3-platforms": ["acc_none"]}, "Neither a platform nor a connected account: acc_none."),
     "twice the same time": (
         {"slot-3-day": "monday", "slot-3-time": "09:00"},
@@ -116,11 +121,38 @@ def test_what_the_api_refuses_is_told_beside_its_field_and_nothing_typed_is_lost
 
     page = text_of(staff.post(ADD, FORM | {"workspace": workspace.pk} | typed), 400)
 
-    assert "Fix what is marked below" in page
-    assert said in re.findall(r'<(?:p|span) class="op-error"[^>]*>(.*?)</', page)[-1]
+    assert any(said in each for each in re.findall(r'<li><a class="underline" href="#[^"]+" data-goes>(.*?)</a>', page))
     assert (page.count('class="op-slot"'), 'value="facebook" checked' in page) == (3, True)  # one is the template
     assert f'value="{typed.get("timezone", "Europe/Paris")}"' in page
     assert not Schedule.objects.exists()
+
+
+def marked(page: str) -> dict[str, str]:
+    """Return the fields that are marked as wrong, each with the error that it names."""
+    fields = re.findall(r'<(?:input|select|textarea)[^>]*?aria-invalid="true"[^>]*>', page)
+    found = {}
+    for field in fields:
+        name, error = (re.search(pattern, field) for pattern in (' name="([^"]+)"', 'aria-describedby="([^"]+)"'))
+        assert name
+        assert error
+        [found[name[1]]] = re.findall(rf'id="{error[1]}"[^>]*>(.*?)</', page)
+    return found
+
+
+def test_all_that_is_wrong_is_told_at_once_each_beside_its_own_field(staff: Client, workspace: Workspace) -> None:
+    make_workspace(name="Another, so that one has to be chosen")
+    typed = {"workspace": "", "name": "", "timezone": "Mars/North", "slot-0-time": "", "slot-3-platforms": []}
+
+    page = text_of(staff.post(ADD, FORM | typed), 400)
+
+    blank, none = "This field may not be blank.", "May not be empty: give at least 1."
+    told = {"workspace": "Choose a workspace.", "name": blank, "slot-0-time": blank, "slot-1-platforms": none}
+    found = marked(page)
+    assert found.pop("timezone").startswith("Must be an IANA time zone")
+    assert found == told
+    goes = re.findall(r'<li><a class="underline" href="#([^"]+)" data-goes>', page)
+    assert [re.search(rf'<[^>]* id="{place}"', page) is not None for place in goes] == [True] * 5
+    assert re.search(r'<div [^>]*role="alert" tabindex="-1" autofocus', page)
 
 
 def test_a_schedule_for_an_account_that_goes_while_it_is_made_is_refused_and_nothing_typed_is_lost(
@@ -150,7 +182,8 @@ def test_a_refusal_that_is_about_no_field_is_told_above_the_form(
     monkeypatch.setattr("posts.schedules.services.update_schedule", refuse)
     answer = staff.post(page_of(make_schedule(workspace)), FORM)
 
-    assert re.search(r'role="alert">There is no time zone Mars any more', text_of(answer, status=409))
+    alert = text_of(answer, status=409).partition('role="alert"')[2]
+    assert "<li>There is no time zone Mars any more: choose another one.</li>" in alert
 
 
 def test_a_new_schedule_has_its_workspaces_zone_unless_another_is_chosen(staff: Client) -> None:
@@ -178,13 +211,11 @@ def test_choosing_a_workspace_offers_its_accounts_and_zone_and_keeps_what_was_ty
     assert (chosen.count('class="op-slot"'), "op-error" in chosen, Schedule.objects.exists()) == (3, False, False)
 
 
-def test_a_time_that_was_cleared_stays_so_and_its_row_says_what_is_wrong(staff: Client, workspace: Workspace) -> None:
+def test_a_time_that_was_cleared_stays_so_and_says_what_is_wrong(staff: Client, workspace: Workspace) -> None:
     page = text_of(staff.post(ADD, FORM | {"workspace": workspace.pk, "slot-3-time": ""}), 400)
 
-    assert re.findall(r'name="slot-1-time" value="(.*?)"', page) == [""]
-    assert (
-        page.count('<fieldset class="op-slot" aria-describedby="slot-1-error">') == page.count('id="slot-1-error"') == 1
-    )
+    assert re.findall(r'name="slot-1-time"[^>]* value="(.*?)"', page) == [""]
+    assert marked(page) == {"slot-1-time": "This field may not be blank."}
 
 
 def test_without_any_slot_a_schedule_is_refused(staff: Client, workspace: Workspace) -> None:
@@ -248,20 +279,42 @@ def test_other_slots_say_first_how_many_posts_move_and_then_move_them(staff: Cli
     schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
     posts = [queued(schedule) for _ in range(2)]
 
-    asked = text_of(staff.post(page_of(schedule), FORM))
-    assert "2 posts wait in this queue" in asked
+    asked = staff.post(page_of(schedule), FORM)
+    assert "2 posts wait in this queue" in text_of(asked)
     assert slots_of(schedule) == [(0, "09:00", ["facebook"])]
-    staff.post(page_of(schedule), FORM | {"confirmed": "1"})
+    staff.post(page_of(schedule), FORM | agreed(asked))
 
     moments = {post.scheduled_at for post in Post.objects.filter(pk__in=[post.pk for post in posts])}
     assert len(slots_of(schedule)) == 2
     assert {moment.weekday() for moment in moments if moment} == {0, 6}
 
 
+def test_other_slots_than_those_that_a_person_has_agreed_to_are_asked_about_again(
+    staff: Client, workspace: Workspace
+) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
+    queued(schedule)
+    answer = agreed(staff.post(page_of(schedule), FORM))
+
+    asked = staff.post(page_of(schedule), FORM | answer | {"slot-3-time": "19:00"})
+    before = slots_of(schedule)
+    staff.post(page_of(schedule), FORM | agreed(asked) | {"name": "Early", "slot-3-time": "19:00"})
+
+    assert ("1 post waits in this queue" in text_of(asked), before) == (True, [(0, "09:00", ["facebook"])])
+    assert slots_of(schedule)[1] == (6, "19:00", ["facebook"])
+
+
+def agreed(asked: Any) -> dict[str, str]:
+    """Return what the button sends that agrees to a question."""
+    [value] = re.findall(r'<button [^>]*name="confirmed" value="([^"]+)"', text_of(asked))
+    return {"confirmed": unescape(value)}
+
+
 def test_posts_that_no_slot_fits_any_more_are_drafts_and_that_is_told(staff: Client, workspace: Workspace) -> None:
     schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
     queued(schedule)
-    form = FORM | {"slot-0-platforms": ["twitter"], "slot-3-platforms": ["twitter"], "confirmed": "1"}
+    form = FORM | {"slot-0-platforms": ["twitter"], "slot-3-platforms": ["twitter"]}
+    form |= agreed(staff.post(page_of(schedule), form))
 
     page = text_of(staff.post(page_of(schedule), form, follow=True))
 

@@ -149,6 +149,12 @@ def test_what_the_api_refuses_the_form_refuses_and_says_where(staff: Client, nam
     response = staff.post(ADD, FORM | values)
 
     assert set(errors_of(response)) == {field}
+    page = text_of(response)
+    [goes] = re.findall(r'<li><a class="underline" href="#([^"]+)" data-goes>', page)
+    wrong = re.findall(rf'<input [^>]*name="{field}"[^>]*aria-invalid="true"[^>]*>', page)
+    assert re.search(rf'<(?:input|div) [^>]*id="{goes}"', page)
+    assert all(f"id_{field}_error" in each for each in wrong)
+    assert f'id="id_{field}_error"' in page
     assert not Webhook.objects.exists()
     assert not Event.objects.exists()
 
@@ -376,6 +382,7 @@ def test_a_replay_that_reaches_too_far_is_refused_beside_its_field(staff: Client
 
     page = answer.content.decode()
     assert (answer.status_code, f'id="since-told" class="op-error">{told}' in page) == (400, True)
+    assert re.search(r'<input [^>]*name="since"[^>]* aria-invalid="true" autofocus', page)
     assert f'name="since" value="{since}"' in page
     assert not Replay.objects.exists()
 

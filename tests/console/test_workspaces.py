@@ -52,15 +52,18 @@ def test_a_workspace_is_made_with_settings_and_members(staff: Client) -> None:
     assert Event.objects.get(type="workspace.created").user_email == "staff@example.com"
 
 
-def test_a_form_that_is_sent_twice_makes_one_workspace(staff: Client) -> None:
+def test_a_form_that_is_sent_twice_makes_one_workspace_unless_more_are_wanted(staff: Client) -> None:
     form = FORM | {"mode": "live"} | made_as(staff.get(f"{LIST}add/"))
     staff.post(f"{LIST}add/", form)
 
     again = staff.post(f"{LIST}add/", form)
+    made = [workspace.pk for workspace in Workspace.objects.all()]
+    staff.post(f"{LIST}add/", form | made_as(again))
 
-    assert "It was added already, so nothing was done. To add one more, open this page anew." in text(again)
-    assert Workspace.objects.get().pk == form["made_as"]
-    assert Event.objects.filter(type="workspace.created").count() == 1
+    told = "It was added already, so nothing was done. To add one more as it stands here, press the button again."
+    assert f"<li>{told}</li>" in text(again).partition('role="alert"')[2]
+    assert (made, text(again).count(told)) == ([form["made_as"]], 1)
+    assert (Workspace.objects.count(), Event.objects.filter(type="workspace.created").count()) == (2, 2)
 
 
 def test_settings_are_changed_one_by_one_and_others_are_kept(staff: Client) -> None:
@@ -107,6 +110,14 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_saved(
     assert (workspace.settings, workspace.description) == ({}, "")
 
 
+def test_all_that_is_wrong_is_told_at_once(staff: Client) -> None:
+    wrong = {"name": "", "publish_late_up_to_minutes": "-1", "default_hashtags": "bread #"}
+
+    answer = staff.post(page_of(make_workspace()), FORM | wrong)
+
+    assert set(answer.context["adminform"].form.errors) == {*wrong}
+
+
 def test_members_are_chosen_and_taken_out(staff: Client) -> None:
     workspace = make_workspace()
     first, second = make_user(email="a@example.com", role="editor"), make_user(email="b@example.com", role="editor")
@@ -143,17 +154,21 @@ def test_deleting_says_what_goes_with_it_and_asks(staff: Client) -> None:
     workspace, other = make_workspace(), make_workspace()
     account = make_account(workspace)
     make_schedule(workspace)
-    for status in ("scheduled", "scheduled", "draft", "published"):
-        make_post(workspace, accounts=[account], status=status, scheduled_at=NOW)
+    accounts = [account, make_account(workspace, remote_id="2", default_of=None)]
+    posts = [
+        make_post(workspace, accounts=accounts, status=status, scheduled_at=NOW)
+        for status in ("scheduled", "scheduled", "draft", "published")
+    ]
 
     asked = text(staff.get(page_of(workspace, "delete_workspace")))
     before = Workspace.objects.present().count()
     done = staff.post(page_of(workspace, "delete_workspace"), {"confirmed": "1"})
 
     assert "its posts (4)" in asked
-    assert "accounts (1)" in asked
+    assert "accounts (2)" in asked
     assert "schedules (1)" in asked
-    assert "never sent then: 2." in asked
+    assert "<p>2 posts wait for their times, and are never sent.</p>" in asked
+    assert [page_of(post) in asked for post in posts] == [True, True, False, False]
     assert (before, Workspace.objects.present().get(), done["Location"]) == (2, other, removal_of(workspace))
     assert Event.objects.get(type="workspace.deleted").user_email == "staff@example.com"
 

@@ -1,5 +1,6 @@
 """Connected accounts in the console; part of this app because their actions concern posts as well."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -13,26 +14,26 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts import pauses, services
 from accounts.models import AccountStatus, Pause, PauseScope, SocialAccount
 from accounts.serializers import HASHTAG_SETTINGS
-from adminapi.console import bulk
+from adminapi.console import bulk, losses
 from adminapi.console.base import WorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork, OneWorkspace, State
 from adminapi.console.pages import member_of_staff, own_page
-from adminapi.console.service_forms import ServiceAdmin, ServiceForm
+from adminapi.console.service_forms import HashtagsForm, ServiceAdmin
 from adminapi.console.troubles import troubles_of
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
-from posts import pausing, removal
+from posts import pausing
 from workspaces.settings import check_settings
 
 INHERITED = [
@@ -72,7 +73,7 @@ OF_THE_CONNECTION = (
 )
 
 
-class AccountForm(ServiceForm):
+class AccountForm(HashtagsForm):
     """The fields of an account that staff can change: its name, and its settings that differ from the workspace's."""
 
     auto_hashtags = forms.TypedChoiceField(
@@ -82,12 +83,6 @@ class AccountForm(ServiceForm):
         required=False,
         label=gettext_lazy("Add hashtags to each post"),
         widget=UnfoldAdminSelectWidget,
-    )
-    default_hashtags = forms.CharField(
-        required=False,
-        label=gettext_lazy("Hashtags"),
-        help_text=gettext_lazy("Separated by spaces. Empty: those of the workspace."),
-        widget=UnfoldAdminTextInputWidget,
     )
 
     class Meta:
@@ -99,10 +94,8 @@ class AccountForm(ServiceForm):
         super().__init__(*args, **options)
         kept = self.instance.settings
         self.initial["auto_hashtags"] = {True: "true", False: "false"}.get(kept.get("auto_hashtags"), "")
+        self.fields["default_hashtags"].help_text = _("Separated by spaces. Empty: those of the workspace.")
         self.initial["default_hashtags"] = " ".join(kept.get("default_hashtags") or [])
-
-    def clean_default_hashtags(self) -> list[str] | None:
-        return self.cleaned_data["default_hashtags"].split() or None
 
     def call_service(self) -> SocialAccount:
         values = self.changed_values("name")
@@ -258,14 +251,12 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
         return self._disconnect(request, rows.filter(disconnected_at=None))
 
     def _disconnect(self, request: HttpRequest, rows: QuerySet[Any], *, back: str = "") -> HttpResponse | None:
-        posts = removal.count_for_accounts(rows)
-        says = _("Tokens are revoked at the network and forgotten here. What was published stays.") + " "
-        says += ngettext(
-            "%(posts)d post that was not sent yet is cancelled for it.",
-            "%(posts)d posts that were not sent yet are cancelled for it.",
-            posts,
-        ) % {"posts": posts}
-        return bulk.operate(self, request, rows, catalogue.DISCONNECT, says=says, back=back)
+        says = _(
+            "Tokens are revoked at the network and forgotten here. What was published stays. What is being sent at "
+            "this moment may still go out."
+        )
+        asked: dict[str, Any] = {"says": says, "losses": partial(losses.with_accounts, request, rows), "back": back}
+        return bulk.operate(self, request, rows, catalogue.DISCONNECT, **asked)
 
     @action(description=gettext_lazy("Pause"), permissions=["pause"], icon="pause")
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:

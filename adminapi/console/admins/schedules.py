@@ -29,6 +29,7 @@ from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
+from ouipost.ids import new_id
 from ouipost.translating import words
 from ouipost.unicode import apart
 from posts.models import Post, PostStatus, Schedule
@@ -84,7 +85,7 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         except IntegrityError:
             if not Schedule.objects.filter(pk=written.made_as).exists():
                 raise
-            written.errors["general"] = str(ADDED)
+            written.made_as, written.errors["general"] = new_id("sched"), str(ADDED)
             return self._show(request, written, workspace=workspace, status=409)
         self.message_user(request, _("The schedule was made: posts can be put into its next free time."))
         return HttpResponseRedirect(own_page(Schedule, made.pk))
@@ -107,8 +108,8 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         values = written.values()
         if values is None:
             return self._show(request, written, schedule=schedule, status=400)
-        moving = waiting(schedule) if written.moves(schedule) else 0
-        if moving and "confirmed" not in request.POST:
+        moving = waiting(schedule) if written.timing != schedule_form.present(schedule).timing else 0
+        if moving and request.POST.get("confirmed") != written.timing:
             return self._show(request, written, schedule=schedule, moving=moving)
         return self._change(request, schedule, values, written)
 

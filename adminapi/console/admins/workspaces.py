@@ -1,6 +1,7 @@
 """Workspaces in the console: their settings as fields, their members, and the losses of deleting one."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -17,22 +18,21 @@ from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
 
-from accounts.models import PauseScope, SocialAccount
-from adminapi.console import removals
+from accounts.models import SocialAccount
+from adminapi.console import losses, removals
 from adminapi.console.columns import column
 from adminapi.console.filters import one_of
 from adminapi.console.pages import member_of_staff
-from adminapi.console.service_forms import ServiceAdmin, ServiceForm
+from adminapi.console.service_forms import HashtagsForm, ServiceAdmin
 from adminapi.console.workspaces import workspaces_of
 from ouipost import zones
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.unicode import apart
-from posts import counts, pausing
+from posts import counts
 from posts.models import Schedule
 from workspaces import services, users
 from workspaces.models import MAX_LATE_MINUTES, Mode, Role, User, Workspace
@@ -67,7 +67,7 @@ class Members(forms.MultipleChoiceField):
         return value in self.shown or super().valid_value(value)
 
 
-class WorkspaceForm(ServiceForm):
+class WorkspaceForm(HashtagsForm):
     """The fields of a workspace that staff can set."""
 
     timezone = forms.ChoiceField(
@@ -86,12 +86,6 @@ class WorkspaceForm(ServiceForm):
     )
     auto_hashtags = forms.BooleanField(
         required=False, label=gettext_lazy("Add hashtags to each post"), widget=UnfoldBooleanWidget
-    )
-    default_hashtags = forms.CharField(
-        required=False,
-        label=gettext_lazy("Hashtags"),
-        help_text=gettext_lazy("Separated by spaces, such as: bread bakery"),
-        widget=UnfoldAdminTextInputWidget,
     )
     members = Members(
         required=False,
@@ -115,6 +109,7 @@ class WorkspaceForm(ServiceForm):
         offered: Any = self.fields["timezone"]
         offered.choices = [("", "UTC"), *((name, name) for name in sorted(zones.NAMES))]
         self.initial.update({name: kept.get(name) for name in SETTINGS})
+        self.fields["default_hashtags"].help_text = _("Separated by spaces, such as: bread bakery")
         self.initial["default_hashtags"] = " ".join(kept.get("default_hashtags") or [])
         members: Any = self.fields["members"]
         present = [] if is_new else list(User.objects.filter(memberships__workspace=self.instance))
@@ -128,9 +123,6 @@ class WorkspaceForm(ServiceForm):
         if "users.manage" in person.granted:
             return list(User.objects.order_by("email"))
         return sorted({*present, person}, key=lambda user: user.email)
-
-    def clean_default_hashtags(self) -> list[str] | None:
-        return self.cleaned_data["default_hashtags"].split() or None
 
     def clean_timezone(self) -> str | None:
         return self.cleaned_data["timezone"] or None
@@ -216,6 +208,7 @@ class WorkspaceAdmin(ServiceAdmin[Workspace]):
             gone.append(row.pk)
 
         asked: dict[str, Any] = {"title": _("Delete"), "says": _what_goes(workspace), "look": "op-danger"}
+        asked["losses"] = partial(losses.with_workspace, request, workspace)
         answer = self.operate_on(request, object_id, perform, **asked)
         return HttpResponseRedirect(removals.page_of(workspace.pk)) if gone else answer
 
@@ -229,13 +222,12 @@ def _what_goes(workspace: Workspace) -> str:
     """Return the losses of deleting a workspace, with their numbers."""
     numbers = {
         "posts": counts.posts_of(workspace.pk),
-        "waiting": pausing.waiting(PauseScope.WORKSPACE, workspace.pk),
         "accounts": SocialAccount.objects.connected().filter(workspace=workspace).count(),
         "schedules": Schedule.objects.filter(workspace=workspace).count(),
     }
     says = _(
         "It is gone for everyone at once, and cannot be brought back. With it go its posts (%(posts)s) and their files,"
-        " its connected accounts (%(accounts)s) and its schedules (%(schedules)s). Waiting for their time, and never"
-        " sent then: %(waiting)s. What was published stays at the networks."
+        " its connected accounts (%(accounts)s) and its schedules (%(schedules)s). What was published stays at the"
+        " networks."
     )
     return says % {name: number_format(each, force_grouping=True) for name, each in numbers.items()}

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from adminapi.console.compose import words
 from adminapi.console.compose.forms import EMPTY, Seen, Sheet, content_of, moment_of, seen, state_of
+from adminapi.console.shown import as_stored
 from adminapi.templatetags.console import network_name
 from ouipost.unicode import apart
 from posts.models import Media, Post
@@ -136,7 +137,7 @@ def _take_over_files(sheet: Sheet) -> None:
     """Show the files as they are now, except alt texts and an order that were changed on the page."""
     known = [file.seen for file in sheet.files if file.seen]
     for file in sheet.files:
-        typed, theirs = file.alt_text.replace("\r\n", "\n"), file.media.alt_text
+        typed, theirs = as_stored(file.alt_text), file.media.alt_text
         if file.seen and typed == file.seen[2]:
             file.alt_text = theirs
         elif file.seen and theirs not in (file.seen[2], typed):

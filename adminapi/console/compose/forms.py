@@ -16,7 +16,7 @@ from rest_framework import serializers
 from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms.limits import Option
-from adminapi.console.pages import as_told
+from adminapi.console.shown import as_told, told_values
 from ouipost.api.failures import describe
 from ouipost.errors import InvalidInput
 from ouipost.ids import new_id, told_id
@@ -196,7 +196,7 @@ def read_sheet(workspace: Workspace, post: Post | None, data: QueryDict) -> Shee
         post=post,
         accounts=accounts,
         body=body,
-        shown=_as_shown(data.get("shown", "")) if post else None,
+        shown=told_values(data.get("shown", ""), KINDS) if post else None,
         made_as=told_id("post", data.get("made_as", "")),
         files=files,
         gone=[each for pk, each in told.items() if pk not in left],
@@ -204,13 +204,6 @@ def read_sheet(workspace: Workspace, post: Post | None, data: QueryDict) -> Shee
         chosen_at=data.get("chosen_at", ""),
         schedule_id=data.get("schedule_id", ""),
     )
-
-
-def _as_shown(told: str) -> dict[str, Any] | None:
-    found = as_told(told)
-    if not isinstance(found, dict) or {name: type(each) for name, each in found.items()} != KINDS:
-        return None
-    return found if all(isinstance(each, str) for each in found["platforms"]) else None
 
 
 def _accounts(workspace: Workspace, named: Iterable[str]) -> list[SocialAccount]:
@@ -227,7 +220,7 @@ def _stored(post: Post) -> list[Media]:
 
 def _seen(data: QueryDict) -> dict[str, Seen]:
     """Return the files as the page showed them, by their ids."""
-    rows = [each for told in data.getlist("shown_file") if isinstance(each := as_told(told), list)]
+    rows = [each for row in data.getlist("shown_file") if isinstance(each := as_told(row), list)]
     return {each[1]: (each[0], each[1], each[2]) for each in rows if [type(part) for part in each] == [int, str, str]}
 
 

@@ -13,6 +13,7 @@ from adminapi.console.compose.fields import id_of
 from adminapi.console.compose.forms import Sheet, checked_values, moment_on
 from adminapi.console.compose.saving import place_of
 from adminapi.console.pages import file_address
+from adminapi.console.shown import as_stored
 from adminapi.templatetags.console import network_name
 from ouipost.translating import translated
 from posts import destinations, previews, services
@@ -111,7 +112,7 @@ def _media(sheet: Sheet) -> list[Media]:
         return []
     stored = {media.id: media for media in files.as_content(sheet.post)}
     kept = [file for file in sheet.files if not file.is_removed and file.media.pk in stored]
-    return [replace(stored[file.media.pk], alt_text=file.alt_text.replace("\r\n", "\n")) for file in kept]
+    return [replace(stored[file.media.pk], alt_text=as_stored(file.alt_text)) for file in kept]
 
 
 def _addresses(post: Post | None) -> dict[str, str]:

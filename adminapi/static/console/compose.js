@@ -253,18 +253,6 @@
     form.requestSubmit(form.querySelector("button[value=schedule]"));
   });
 
-  // From an issue to the field that mends it, also where its section is closed.
-  form.addEventListener("click", (event) => {
-    const link = event.target.closest("a[data-goes]");
-    const field = link && document.getElementById(link.hash.slice(1));
-    if (!field) return;
-    event.preventDefault();
-    const section = field.closest("details");
-    if (section) section.open = true;
-    field.scrollIntoView({ block: "center" });
-    field.focus({ preventScroll: true });
-  });
-
   // The sections of the chosen networks alone are shown; what the others say is kept.
   function showSections() {
     const chosen = new Set([...form.querySelectorAll("input[name=platforms]:checked")].map((box) => box.dataset.platform));
@@ -325,7 +313,6 @@
   });
   if (!isBack) history.replaceState({ ...history.state, written: null }, "");
 
-  document.getElementById("compose-refused")?.focus();
   const choose = form.querySelector("[data-workspace]");
   if (choose) choose.hidden = true;
 })();

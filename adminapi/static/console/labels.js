@@ -27,6 +27,18 @@ document.addEventListener("htmx:load", hideIcons);
 document.addEventListener("alpine:initialized", () => setTimeout(() => {
   if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
 }));
+// From what is wrong to the field that mends it, also where its section is closed.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-goes]");
+  const field = link && document.getElementById(link.hash.slice(1));
+  if (!field) return;
+  event.preventDefault();
+  const section = field.closest("details");
+  if (section) section.open = true;
+  field.scrollIntoView({ block: "center" });
+  const input = field.matches("input, select, textarea, [tabindex]") ? field : field.querySelector("input");
+  input?.focus({ preventScroll: true });
+});
 // A form that was sent is not sent again by a second click: what it did the first time might be done twice.
 document.addEventListener("submit", (event) => {
   const form = event.target;
