@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -261,10 +262,10 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
         posts = removal.count_for_accounts(rows)
         says = _("Tokens are revoked at the network and forgotten here. What was published stays.") + " "
         says += ngettext(
-            "%(posts)d post that was not sent yet is cancelled for it.",
-            "%(posts)d posts that were not sent yet are cancelled for it.",
+            "%(posts)s post that was not sent yet is cancelled for it.",
+            "%(posts)s posts that were not sent yet are cancelled for it.",
             posts,
-        ) % {"posts": posts}
+        ) % {"posts": number_format(posts)}
         return bulk.operate(self, request, rows, catalogue.DISCONNECT, says=says, back=back)
 
     @action(description=gettext_lazy("Pause"), permissions=["pause"], icon="pause")
