@@ -71,7 +71,9 @@ def _read(text: str) -> datetime:
 def in_years(moment: datetime) -> datetime:
     """Return the moment; raises NotAMoment for one in another year."""
     if moment.year not in YEARS:
-        raise NotAMoment(Phrase("The year must be {first} to {last}.", first=YEARS.start, last=YEARS.stop - 1))
+        raise NotAMoment(
+            Phrase("The year must be {first} to {last}.", first=str(YEARS.start), last=str(YEARS.stop - 1))
+        )
     return moment
 
 

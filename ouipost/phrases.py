@@ -1,6 +1,7 @@
 """Translatable sentences that keep their template and values. Plain Python, since the networks' rules use it too."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import reduce
 from typing import Any
 
@@ -36,6 +37,20 @@ class State(str):
     def label(self) -> str:
         """The state's name on pages, in English."""
         return self.replace("_", " ")
+
+
+class Moment(str):
+    """A value of a phrase that names a moment in part; pages tell it whole, by their own clock."""
+
+    at: datetime
+
+    def __new__(cls, text: str, at: datetime) -> "Moment":
+        moment = super().__new__(cls, text)
+        moment.at = at
+        return moment
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str, datetime], dict[str, Any]]:
+        return (str(self), self.at), {}
 
 
 def joined(parts: Sequence[str], separator: str = ", ") -> str:

@@ -68,8 +68,8 @@ def _refusal(post: Post, going: Sequence[Pair], media: Sequence[Media]) -> str |
         return None
     assert post.scheduled_at is not None  # as it is scheduled
     return Phrase(
-        "With the hashtags that are added now, {id} would be refused on {moment} UTC. {told}",
+        "With the hashtags that are added now, {id} would be refused on {moment}. {told}",
         id=post.pk,
-        moment=f"{post.scheduled_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+        moment=f"{post.scheduled_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         told=joined(told, " "),
     )

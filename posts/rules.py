@@ -15,7 +15,7 @@ from accounts.platforms.limits import Issue
 from accounts.platforms.shapes import Content, Media
 from ouipost.db.stored_json import misshapen
 from ouipost.errors import DomainError
-from ouipost.phrases import Phrase
+from ouipost.phrases import Moment, Phrase
 from posts.content import compose
 from posts.media.signing import is_public
 from posts.models import Post
@@ -245,7 +245,7 @@ def ends_first(account: SocialAccount, at: datetime | None) -> Phrase | None:
     if at is None or account.expires_at is None or account.expires_at >= at:
         return None
     return Phrase(
-        "The connection of {account} ends on {day} UTC, before this post is due: it must be renewed by then.",
+        "The connection of {account} ends on {moment}, before this post is due: it must be renewed by then.",
         account=account.introduced,
-        day=account.expires_at.astimezone(UTC).date().isoformat(),
+        moment=Moment(f"{account.expires_at.astimezone(UTC):%Y-%m-%d} UTC", account.expires_at),
     )

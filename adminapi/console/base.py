@@ -174,11 +174,11 @@ class ConsoleAdmin(ModelAdmin[M]):
         left_out = len(_shown(request) or ()) - acted_on
         if left_out > 0:
             message = ngettext(
-                "%(count)d row that you were shown has changed meanwhile, and was left out.",
-                "%(count)d rows that you were shown have changed meanwhile, and were left out.",
+                "%(count)s row that you were shown has changed meanwhile, and was left out.",
+                "%(count)s rows that you were shown have changed meanwhile, and were left out.",
                 left_out,
             )
-            self.message_user(request, message % {"count": left_out}, messages.WARNING)
+            self.message_user(request, message % {"count": number_format(left_out)}, messages.WARNING)
 
     def _perform(self, request: HttpRequest, row: M, perform: Callable[[M], Any]) -> bool:
         try:
@@ -236,4 +236,4 @@ def _result_message(done: Sequence[bool]) -> str:
     """Return the result of an action on the chosen rows; their number is named only if there are several."""
     if len(done) == 1:
         return _("done.")
-    return ngettext("%(done)d done.", "%(done)d done.", sum(done)) % {"done": sum(done)}
+    return ngettext("%(done)s done.", "%(done)s done.", sum(done)) % {"done": number_format(sum(done))}

@@ -8,6 +8,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from adminapi.console.base import MOST, ConsoleAdmin
@@ -43,7 +44,7 @@ def operate(
         page.message_user(request, told, messages.ERROR)
         return HttpResponseRedirect(list_page(page.model))
     if count > MOST:
-        told = _("At most %(most)d at a time: choose fewer, or narrow the list down.") % {"most": MOST}
+        told = _("At most %(most)s at a time: choose fewer, or narrow the list down.") % {"most": number_format(MOST)}
         page.message_user(request, told, messages.ERROR)
         return None
     is_long = count > (1 if kind.asks_network else FEW)

@@ -135,8 +135,8 @@ def _pages(kind: Bulk, user: User, pks: list[str]) -> dict[str, str]:
 def _progress_text(job: Job) -> str:
     says = _("%(done)s of %(total)s done.") % {"done": _number(job.done), "total": _number(job.total)}
     if job.refused:
-        message = ngettext("%(refused)d could not be done.", "%(refused)d could not be done.", job.refused)
-        says = f"{says} {message % {'refused': job.refused}}"
+        message = ngettext("%(refused)s could not be done.", "%(refused)s could not be done.", job.refused)
+        says = f"{says} {message % {'refused': _number(job.refused)}}"
     return says
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
@@ -18,27 +19,27 @@ from workspaces.models import Workspace
 
 NAMED = 5
 RETURNED = ngettext_lazy(
-    "%(count)d post goes to no other account: it returns to draft and loses its time.",
-    "%(count)d posts go to no other account: they return to draft and lose their times.",
+    "%(shown)s post goes to no other account: it returns to draft and loses its time.",
+    "%(shown)s posts go to no other account: they return to draft and lose their times.",
     "count",
 )
 KEPT = ngettext_lazy(
-    "%(count)d post goes to its other accounts only.", "%(count)d posts go to their other accounts only.", "count"
+    "%(shown)s post goes to its other accounts only.", "%(shown)s posts go to their other accounts only.", "count"
 )
 DRAFTS = ngettext_lazy(
-    "%(count)d draft does not go there any more.", "%(count)d drafts do not go there any more.", "count"
+    "%(shown)s draft does not go there any more.", "%(shown)s drafts do not go there any more.", "count"
 )
 REMOVED_SLOTS = ngettext_lazy(
-    "%(count)d time of a schedule is for nobody else: it is removed.",
-    "%(count)d times of schedules are for nobody else: they are removed.",
+    "%(shown)s time of a schedule is for nobody else: it is removed.",
+    "%(shown)s times of schedules are for nobody else: they are removed.",
     "count",
 )
 KEPT_SLOTS = ngettext_lazy(
-    "%(count)d time of a schedule stays for the others.", "%(count)d times of schedules stay for the others.", "count"
+    "%(shown)s time of a schedule stays for the others.", "%(shown)s times of schedules stay for the others.", "count"
 )
 UNSENT = ngettext_lazy(
-    "%(count)d post waits for its time, and is never sent.",
-    "%(count)d posts wait for their times, and are never sent.",
+    "%(shown)s post waits for its time, and is never sent.",
+    "%(shown)s posts wait for their times, and are never sent.",
     "count",
 )
 
@@ -93,4 +94,4 @@ def _posts(request: HttpRequest, says: Any, posts: "QuerySet[Post]") -> Loss:
 
 
 def _counted(says: Any, count: int, posts: Sequence[tuple[Post, str]] = ()) -> Loss:
-    return Loss(says=says % {"count": count}, count=count, posts=posts)
+    return Loss(says=says % {"count": count, "shown": number_format(count)}, count=count, posts=posts)

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -86,20 +87,20 @@ def _progress(replay: Replay) -> Progress:
     since, until = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (replay.since, replay.until))
     note = _("From %(since)s to %(until)s UTC") % {"since": since, "until": until}
     if not replay.is_over:
-        says = _("Events: %(done)d of %(total)d. You can leave this page: it goes on without you.")
+        says = _("Events: %(done)s of %(total)s. You can leave this page: it goes on without you.")
         return Progress(
             heading=_("The replay is under way"),
-            says=says % {"done": replay.done, "total": replay.total},
+            says=says % {"done": number_format(replay.done), "total": number_format(replay.total)},
             percent=percent(replay.done, replay.total),
             is_over=False,
             note=note,
         )
     says = ngettext(
-        "%(done)d event was made due; each delivery tells what came of it.",
-        "%(done)d events were made due; each delivery tells what came of it.",
+        "%(done)s event was made due; each delivery tells what came of it.",
+        "%(done)s events were made due; each delivery tells what came of it.",
         replay.done,
     )
-    says, reached, heading = says % {"done": replay.done}, 100, _("The replay is done")
+    says, reached, heading = says % {"done": number_format(replay.done)}, 100, _("The replay is done")
     if replay.is_cut_short:
         heading, reached = _("The replay was cut short"), percent(replay.done, replay.total)
         says += " " + _("The webhook was not active any more: make it active, and begin another replay for the rest.")

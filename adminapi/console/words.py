@@ -96,7 +96,7 @@ STORED = (
     _("Nothing is accepted before {moment}, and the time for trying is over by then: {error}"),
     _("The operator has paused {what}: {noted}"),
     _(
-        "The database was restored from a copy of {moment} UTC, and does not know what was published since. Run "
+        "The database was restored from a copy of {moment}, and does not know what was published since. Run "
         "`{command}` before this pause is ended."
     ),
     _(
@@ -104,7 +104,7 @@ STORED = (
         "them. Run `{command}` before this pause is ended."
     ),
     _("The database's clock jumped {seconds} seconds ahead. See whether it is right."),
-    _("`{command}`: what went out since {moment} UTC?"),
+    _("`{command}`: what went out since {moment}?"),
     _("all publishing to {network}"),
     _("all publishing of {id}"),
     _("An image may have {most} megapixels and {side} pixels a side. Make it smaller."),

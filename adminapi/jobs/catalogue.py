@@ -4,6 +4,7 @@ from functools import partial
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -38,11 +39,11 @@ def returned(drafts: list[Post]) -> str:
     if not drafts:
         return ""
     message = ngettext(
-        "%(count)d post fits no time any more and is a draft now.",
-        "%(count)d posts fit no time any more and are drafts now.",
+        "%(count)s post fits no time any more and is a draft now.",
+        "%(count)s posts fit no time any more and are drafts now.",
         len(drafts),
     )
-    return message % {"count": len(drafts)}
+    return message % {"count": number_format(len(drafts))}
 
 
 def _refreshed(account: SocialAccount, actor: Actor) -> SocialAccount:

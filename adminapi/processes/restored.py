@@ -114,9 +114,9 @@ def _keep_gap(*, since: datetime, until: datetime) -> None:
 def _pause(mark: Mark, *, now: datetime) -> Pause:
     logger.error("The database was restored from a copy: everything is paused")
     reason = Phrase(
-        "The database was restored from a copy of {moment} UTC, and does not know what was published since. Run "
+        "The database was restored from a copy of {moment}, and does not know what was published since. Run "
         "`{command}` before this pause is ended.",
-        moment=f"{mark.copied_at:%Y-%m-%d %H:%M:%S}",
+        moment=f"{mark.copied_at:%Y-%m-%d %H:%M:%S} UTC",
         command=AFTER_RESTORE,
     )
     return pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now, after_restore=True)

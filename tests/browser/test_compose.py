@@ -20,6 +20,10 @@ AWAITS = """address => {
   htmx.process(part);
 }"""
 """Puts into the page the part that asks whether a large file has come."""
+ABOVE_THE_BAR = """() => {
+  const [field, bar] = [document.activeElement, document.querySelector(".op-compose-main")];
+  return bar.getBoundingClientRect().top - field.getBoundingClientRect().bottom;
+}"""
 TOO_LONG = "Fresh bread every morning. " * 12
 
 
@@ -104,6 +108,20 @@ def test_a_post_without_an_account_is_refused_before_it_is_asked_about(staff: Pa
 
     expect(staff.get_by_text("Choose at least one account.").first).to_be_visible()
     expect(staff.get_by_text("Publish this post now?")).to_be_hidden()
+
+
+def test_the_bar_with_the_buttons_hides_no_field_that_the_keyboard_is_in(staff: Page, demo: Demo) -> None:
+    staff.set_viewport_size({"width": 390, "height": 844})
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_label("Text", exact=True).focus()
+
+    gaps = []
+    for _ in range(4):
+        staff.keyboard.press("Tab")
+        gaps.append(staff.evaluate(ABOVE_THE_BAR))
+
+    assert [gap >= 0 for gap in gaps] == [True] * 4
+    assert staff.locator(".op-compose-main").evaluate("bar => bar.offsetHeight") < 100
 
 
 def test_the_first_tab_leads_past_the_navigation(staff: Page, demo: Demo, accessible: Callable[[Page], None]) -> None:

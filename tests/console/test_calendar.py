@@ -369,7 +369,7 @@ def test_whoever_moves_a_post_is_told_of_a_connection_that_ends_before(staff: Cl
     before, after = move(staff, post, "2027-05-01T09:15"), move(staff, post, "2027-07-01T09:15")
 
     assert before.json() == {"message": "The post goes out on Saturday 1 May 2027, 09:15."}
-    told = "The connection of Oven (Facebook, companypage) ends on 2027-06-01 UTC, before this post is due: "
+    told = "The connection of Oven (Facebook, companypage) ends on 1 Jun 2027, 02:00, before this post is due: "
     told += "it must be renewed by then."
     assert after.json() == {"message": f"The post goes out on Thursday 1 July 2027, 09:15. {told}"}
 

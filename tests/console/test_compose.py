@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts import platforms
 from accounts.models import SocialAccount
 from accounts.platforms.shapes import Tokens
+from adminapi.console.columns import moment
 from adminapi.console.compose import page, words
 from adminapi.console.compose.forms import options_of
 from ouipost.events.journal import SYSTEM
@@ -464,7 +465,7 @@ def test_whoever_schedules_is_told_once_of_a_connection_that_ends_before(
     answer = staff.post(NEW, written(account, **when, do=do), follow=True)
     again = staff.post(edit_address(Post.objects.get()), written(account, content="Rye", do="save"), follow=True)
 
-    told = f"The connection of Oven (Facebook, companypage) ends on {ends_at:%Y-%m-%d} UTC"
+    told = f"The connection of Oven (Facebook, companypage) ends on {moment(ends_at, workspace.timezone)}, before"
     for each in (answer, again):
         assert [str(message).startswith(told) for message in each.context["messages"]].count(True) == 1
 

@@ -5,7 +5,7 @@ import copy
 import pickle
 import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
 from unittest.mock import Mock
@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from accounts.models import AccountStatus, Pause, SocialAccount
@@ -31,7 +31,7 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import DeliveryAttempt
 from ouipost.outbound import Blocked
-from ouipost.phrases import Ours, Phrase, State, either, joined
+from ouipost.phrases import Moment, Ours, Phrase, State, either, joined
 from ouipost.translating import PLACE, translated
 from posts import pausing
 from posts.models import Attempt, Post, Target
@@ -45,6 +45,7 @@ from workspaces.models import Workspace
 
 FRENCH = {"Accept-Language": "fr"}
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough]
+DUE = "2026-11-25T18:56:40+00:00"
 SAYS = "Facebook says: the session is no longer valid."
 RULES = ("rules", "file_rules", "option_rules", "limits", "validation", "pins")
 """Modules of networks that speak of posts; what all others say is stored."""
@@ -250,6 +251,41 @@ def test_numbers_are_written_as_the_reader_writes_them(french: None) -> None:
     assert translated(told) == "L’image\u202f; ce réseau accepte 2,5 au plus."
     assert "10\u202f000" in translated(many).replace("\xa0", "\u202f")
     assert (str(told), str(many)[:15]) == ("The image; this network takes at most 2.5.", "More than 10,00")
+
+
+@pytest.mark.parametrize(
+    ("language", "many", "at"), [("en", "12,000", "25 Nov 2026, 19:56"), ("fr", "12\xa0000", "25 nov. 2026, 19:56")]
+)
+def test_pages_write_numbers_and_moments_of_ours_as_their_reader_and_their_clock_do(
+    language: str, many: str, at: str
+) -> None:
+    late = "Nothing is accepted before 2026-11-25 18:56:40 UTC, and the time for trying is over by then: {}"
+    ends = Phrase("The post was scheduled for {moment}.", moment=Moment("2026-11-25 UTC", datetime.fromisoformat(DUE)))
+    stored = (
+        late.format("X says: no"),
+        f"Must be a number of minutes, 0 to 12000. {late.format('it is shut')}",
+        "All settings together may have 12,000 characters as JSON. Remove some.",
+    )
+    plain = (
+        "X says: 12000",
+        "Twitter/X says: see 2026-11-25 18:56 UTC",
+        "Twitter/X answered with status 503 and the code 12000.",
+    )
+
+    with translation.override(language), timezone.override("Europe/Paris"):
+        told, kept = [translated(text) for text in stored], [translated(text) for text in plain]
+        live = [translated(ends), translated(Phrase("The text has {count} characters", count=12_000))]
+    with translation.override(language):
+        without = translated(ends)
+
+    assert [at in told[0], at in told[1], many in told[1], many in told[2]] == [True] * 4
+    assert [at in live[0], "UTC" in live[0], many in live[1]] == [True, False, True]
+    assert at.replace("19:56", "18:56 UTC") in without
+    assert ["12000" in kept[0], "2026-11-25 18:56 UTC" in kept[1], "12000" in kept[2]] == [True] * 3
+    assert (str(ends), pickle.loads(pickle.dumps(ends)).values["moment"].at.isoformat()) == (  # noqa: S301
+        "The post was scheduled for 2026-11-25 UTC.",
+        DUE,
+    )
 
 
 def test_a_phrase_is_its_english_text_to_everybody_else() -> None:
@@ -498,9 +534,12 @@ def test_a_pause_is_told_in_french_with_the_operator_s_own_words(french: None, d
 REASONS: dict[str, tuple[Callable[[], Pause], str]] = {
     "a restored copy": (
         lambda: restored._pause(Mark(copied_at=NOW), now=NOW),
-        "restaurée à partir d’une copie du 2026-11-25 12:00:00 UTC",
+        "restaurée à partir d’une copie du 25 nov. 2026, 12:00 UTC",
     ),
-    "a clock": (lambda: clock._pause(timedelta(hours=6), now=NOW), "a avancé d’un coup de 21600 secondes. Vérifiez"),
+    "a clock": (
+        lambda: clock._pause(timedelta(hours=6), now=NOW),
+        "a avancé d’un coup de 21\xa0600 secondes. Vérifiez",
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import help_text_for_field, label_for_field
 from django.core.management import call_command
+from django.template import Context, Template
 from django.test import override_settings
 from django.utils import translation
 from django.utils.formats import date_format
@@ -146,6 +147,14 @@ def _all(error: type[DomainError]) -> set[type[DomainError]]:
 def test_dates_are_written_as_their_readers_do(language: str, written: str) -> None:
     with translation.override(language):
         assert date_format(NOW, "DATETIME_FORMAT") == written
+
+
+@pytest.mark.parametrize(("language", "written"), [("en", "12,000"), ("fr", "12\xa0000")])
+def test_templates_write_numbers_as_their_readers_do(language: str, written: str) -> None:
+    template = Template("{% load i18n %}{{ many }}{% blocktranslate %}: {{ many }}{% endblocktranslate %}")
+
+    with translation.override(language):
+        assert template.render(Context({"many": 12_000})) == f"{written}: {written}"
 
 
 def test_a_country_has_the_code_that_the_browser_names_it_by() -> None:

@@ -26,7 +26,7 @@ from adminapi.jobs.post_actions import BY_WORD
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
-from posts import duplicating
+from posts import duplicating, services
 from posts.advice import failure
 from posts.counts import bytes_used
 from posts.media import storage
@@ -120,17 +120,19 @@ def test_the_top_of_the_page_tells_a_time_that_is_over_from_one_to_come(
 def test_a_post_s_page_tells_all_its_times_by_the_clock_of_its_workspace_and_names_it_once(staff: Client) -> None:
     workspace = make_workspace(settings={"timezone": "Asia/Tokyo"})
     at = datetime(2050, 12, 10, 23, 30, tzinfo=UTC)
-    post = make_post(
-        workspace, accounts=[make_account(workspace)], status="scheduled",
-        scheduled_at=at, scheduled_timezone="Asia/Tokyo",
-    )  # fmt: skip
-    Target.objects.update(due_at=at)
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    services.schedule_post(post, scheduled_at=at, zone="Asia/Tokyo", actor=SYSTEM, now=timezone.now())
 
     page = text_of(staff.get(page_of(post)))
+    late = "Nothing is accepted before 2050-12-10 23:45:10 UTC, and the time for trying is over by then: X says: slow"
+    Target.objects.update(error=failure("PLATFORM_UNAVAILABLE", late))
+    with_error = text_of(staff.get(page_of(post)))
 
     assert "<span>It goes out on 11 Dec 2050, 08:30.</span>" in page
     assert "<dd>11 Dec 2050, 08:30</dd>" in page
     assert "The next try is on 11 Dec 2050, 08:30." in page
+    assert "The post was scheduled for 11 Dec 2050, 08:30." in page
+    assert "Nothing is accepted before 11 Dec 2050, 08:45, and" in with_error
     assert page.count("<strong>Asia/Tokyo</strong>") == 1
     assert "UTC" not in page[page.index('id="post"') :]
 

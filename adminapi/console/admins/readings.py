@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -62,11 +63,11 @@ class AccountSyncAdmin(ReadOnlyWorkspaceScopedAdmin[AccountSync]):
 
         count = in_transaction(read)
         message = ngettext(
-            "%(count)d account is read as soon as a worker is free.",
-            "%(count)d accounts are read as soon as a worker is free.",
+            "%(count)s account is read as soon as a worker is free.",
+            "%(count)s accounts are read as soon as a worker is free.",
             count,
         )
-        self.message_user(request, message % {"count": count})
+        self.message_user(request, message % {"count": number_format(count)})
 
 
 @admin.register(TargetNumbers)

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -190,8 +191,8 @@ def waiting(schedule: Schedule) -> int:
 
 def _waiting_message(rows: QuerySet[Schedule]) -> str:
     count = Post.objects.filter(schedule__in=rows.order_by().values("pk"), status=PostStatus.SCHEDULED).count()
-    message = ngettext("%(count)d post waits there.", "%(count)d posts wait there.", count)
-    return message % {"count": count}
+    message = ngettext("%(count)s post waits there.", "%(count)s posts wait there.", count)
+    return message % {"count": number_format(count)}
 
 
 def coming(schedule: Schedule) -> list[dict[str, Any]]:

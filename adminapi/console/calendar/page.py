@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_filters import rest_framework as filters
@@ -105,7 +105,7 @@ def events(request: HttpRequest) -> JsonResponse:
     try:
         found = _filtered(request, workspace)
     except DomainError as error:
-        return _refused(error)
+        return _refused(error, workspace.timezone)
     start, end = found.form.cleaned_data["from"], found.form.cleaned_data["to"] + timedelta(microseconds=1)
     span = entries.Span(workspace=workspace, start=start, end=end, now=database_now())
     posts, has_more = entries.shown_posts(found.qs, span)
@@ -172,9 +172,9 @@ def _cut(posts: list[dict[str, Any]], *, has_more: bool) -> list[str]:
         return []
     last = date_format(datetime.fromisoformat(posts[-1]["start"]), "l j F, H:i")
     message = _(
-        "There are more posts than the calendar shows: it ends with the first %(count)d, on %(last)s. Filter them."
+        "There are more posts than the calendar shows: it ends with the first %(count)s, on %(last)s. Filter them."
     )
-    return [message % {"count": len(posts), "last": last}]
+    return [message % {"count": number_format(len(posts)), "last": last}]
 
 
 def _cut_free(*, has_more: bool) -> list[str]:
@@ -195,19 +195,21 @@ def move(request: HttpRequest, pk: str) -> JsonResponse:
         given: dict[str, Any] = {"zone": zone, "actor": Actor.from_request(request), "now": database_now()}
         moved = in_transaction(lambda: services.schedule_post(_as_shown(request, post), scheduled_at=at, **given))
     except HasChanged as error:
-        return _refused(error, is_stale=True)
+        return _refused(error, zone, is_stale=True)
     except DoubtfulLocalTime as error:
         choices = [_choice(each.astimezone(ZoneInfo(zone))) for each in error.candidates]
-        return _refused(error, message=_doubt(error, zone), choices=choices)
+        return _refused(error, zone, message=_doubt(error, zone), choices=choices)
     except services.TimeIsPast as error:
-        return _refused(error, message=translated(error.says(_when(error.moment.astimezone(ZoneInfo(zone))))))
+        message = translated(error.says(_when(error.moment.astimezone(ZoneInfo(zone)))))
+        return _refused(error, zone, message=message)
     except DomainError as error:
-        return _refused(error)
+        return _refused(error, zone)
     assert moved.scheduled_at is not None
     local = moved.scheduled_at.astimezone(ZoneInfo(zone))
     warnings = destinations.of(moved).warnings(moved.scheduled_at)
     message = _moved_message(local, left.name if left else "")
-    return JsonResponse({"message": " ".join([message, *map(translated, warnings)])})
+    with timezone.override(zone):
+        return JsonResponse({"message": " ".join([message, *map(translated, warnings)])})
 
 
 def _as_shown(request: HttpRequest, post: Post) -> Post:
@@ -253,11 +255,12 @@ def _choice(local: datetime) -> dict[str, str]:
     return {"at": local.isoformat(), "label": _with_offset(local)}
 
 
-def _refused(error: DomainError, **beside: Any) -> JsonResponse:
-    """Answer with the error, and each network's reasons."""
+def _refused(error: DomainError, zone: str, **beside: Any) -> JsonResponse:
+    """Answer with the error, and each network's reasons, by the clock of this zone."""
     issues = [each for each in error.details.get("issues", []) if each["severity"] == "error"]
     message = _("The networks would refuse this post.") if issues else words(error)
-    reasons = [about(network_name(each["platform"]), translated(each["message"])) for each in issues]
+    with timezone.override(zone):
+        reasons = [about(network_name(each["platform"]), translated(each["message"])) for each in issues]
     absent = error.details.get("platforms", [])
     accounts = dict(SocialAccount.objects.filter(pk__in=absent).values_list("pk", "name"))
     reasons += [accounts.get(each) or network_name(each) for each in absent]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from accounts import registry
@@ -247,7 +248,9 @@ def _option(
         kind="choice" if choices else _kind(option),
         value=value,
         choices=choices,
-        hint=_("At most %(most)d characters.") % {"most": option.max_characters} if option.max_characters else "",
+        hint=_("At most %(most)s characters.") % {"most": number_format(option.max_characters)}
+        if option.max_characters
+        else "",
         errors=sheet.errors_at(path),
         is_required=option.required,
     )

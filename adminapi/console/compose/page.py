@@ -179,8 +179,9 @@ def _do(request: HttpRequest, sheet: Sheet, do: str) -> HttpResponse:
     saved, warnings = done
     arrivals.forget_lost(saved, now=timezone.now())
     messages.success(request, _outcome(saved, do))
-    for warning in warnings:
-        messages.warning(request, translated(warning))
+    with timezone.override(sheet.workspace.timezone):
+        for warning in warnings:
+            messages.warning(request, translated(warning))
     return HttpResponseRedirect(_page_after(saved, do))
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from accounts import pauses
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.shapes import Media
@@ -98,7 +100,8 @@ def previewed(sheet: Sheet, *, now: datetime) -> list[Shown]:
     recipients = [accounts[each.account_id] for each in found if each.account_id in accounts]
     repeats = list(find_repeats(post, recipients, at=post.scheduled_at or now, stored=sheet.post))
     paused = pauses.in_force()
-    return [_shown(_with(repeats, each), accounts.get(each.account_id or ""), sheet, paused) for each in found]
+    with timezone.override(sheet.workspace.timezone):
+        return [_shown(_with(repeats, each), accounts.get(each.account_id or ""), sheet, paused) for each in found]
 
 
 def _with(repeats: Iterable[dict[str, Any]], preview: Preview) -> Preview:

@@ -255,7 +255,8 @@ def refusal(error: DomainError, sheet: Sheet) -> Errors:
     for issue in error.details.get("issues", []):
         if issue["severity"] == "error":
             place = place_of(issue, sheet)
-            found.setdefault(place, []).append(_sentence(issue, place))
+            with timezone.override(sheet.workspace.timezone):
+                found.setdefault(place, []).append(_sentence(issue, place))
     if found:
         return found
     accounts = {account.pk: account.name for account in sheet.accounts}

@@ -120,8 +120,8 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         if not self.since or pauses.is_after_restore():
             return
         present = pauses.of_all()
-        since = f"{self.since:%Y-%m-%d %H:%M}"
-        asked = Phrase("`{command}`: what went out since {moment} UTC?", command=AFTER_RESTORE, moment=since)
+        since = f"{self.since:%Y-%m-%d %H:%M} UTC"
+        asked = Phrase("`{command}`: what went out since {moment}?", command=AFTER_RESTORE, moment=since)
         reason, now = present.reason if present else asked, database_now()
         begun = pausing.pause(PauseScope.ALL, reason=reason, actor=self.actor, now=now, after_restore=True)
         if not present:

@@ -328,6 +328,7 @@
     eventContent: content,
     datesSet: shown,
     eventsSet: () => setTimeout(followMoved),
+    dayCellDidMount: (arg) => arg.el.removeAttribute("aria-labelledby"), // a cell is called by all that it shows
     dateClick: clicked,
     eventDrop: (info) => dropped(info.event.extendedProps.post, info.event.startStr.slice(0, 19), info.revert),
     eventReceive: (info) => {
