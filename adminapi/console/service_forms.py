@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -193,7 +194,10 @@ class ServiceAdmin(ConsoleAdmin[M]):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
         """Offer to save, without Django's "add another", which is on the list's page; and name all that is refused."""
         context |= {"show_save_and_add_another": False, "show_save_and_continue": not options.get("add")}
-        context["refused"] = _refused(context["adminform"].form)
+        form = context["adminform"].form
+        if refused := _refused(form):
+            context |= {"refused": refused, "errors": None}
+            form.errors.pop(NON_FIELD_ERRORS, None)  # the theme would tell them once more
         return super().render_change_form(request, context, *args, **options)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:

@@ -318,11 +318,11 @@ def test_each_error_leads_to_its_field_and_names_that_once(staff: Client, worksp
     too_long = staff.post(NEW, written(account, content="x" * 281, do="publish"))
     past = staff.post(NEW, written(account, scheduled_at="2020-07-01T09:30", do="schedule"))
 
-    link = '<li><a class="underline" href="#post-link" data-goes>Link: Must be an http or https address.</a></li>'
+    link = '<li><a href="#post-link" data-goes>Link: Must be an http or https address.</a></li>'
     assert link in refused.content.decode()
-    assert '<a class="underline" href="#platform_content-twitter-options-thread" data-goes>' in refused.content.decode()
+    assert '<a href="#platform_content-twitter-options-thread" data-goes>' in refused.content.decode()
     assert next(iter(too_long.context["refused"])).startswith("Text: Twitter/X: The text has 281 characters")
-    assert '<a class="underline" href="#scheduled_at" data-goes>' in past.content.decode()
+    assert '<a href="#scheduled_at" data-goes>' in past.content.decode()
 
 
 def test_scheduling_takes_the_time_by_the_clock_of_the_workspace(staff: Client, facebook: SocialAccount) -> None:

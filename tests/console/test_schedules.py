@@ -121,7 +121,7 @@ def test_what_the_api_refuses_is_told_beside_its_field_and_nothing_typed_is_lost
 
     page = text_of(staff.post(ADD, FORM | {"workspace": workspace.pk} | typed), 400)
 
-    assert any(said in each for each in re.findall(r'<li><a class="underline" href="#[^"]+" data-goes>(.*?)</a>', page))
+    assert any(said in each for each in re.findall(r'<li><a href="#[^"]+" data-goes>(.*?)</a>', page))
     assert (page.count('class="op-slot"'), 'value="facebook" checked' in page) == (3, True)  # one is the template
     assert f'value="{typed.get("timezone", "Europe/Paris")}"' in page
     assert not Schedule.objects.exists()
@@ -150,7 +150,7 @@ def test_all_that_is_wrong_is_told_at_once_each_beside_its_own_field(staff: Clie
     found = marked(page)
     assert found.pop("timezone").startswith("Must be an IANA time zone")
     assert found == told
-    goes = re.findall(r'<li><a class="underline" href="#([^"]+)" data-goes>', page)
+    goes = re.findall(r'<li><a href="#([^"]+)" data-goes>', page)
     assert [re.search(rf'<[^>]* id="{place}"', page) is not None for place in goes] == [True] * 5
     assert re.search(r'<div [^>]*role="alert" tabindex="-1" autofocus', page)
 

@@ -150,7 +150,7 @@ def test_what_the_api_refuses_the_form_refuses_and_says_where(staff: Client, nam
 
     assert set(errors_of(response)) == {field}
     page = text_of(response)
-    [goes] = re.findall(r'<li><a class="underline" href="#([^"]+)" data-goes>', page)
+    [goes] = re.findall(r'<li><a href="#([^"]+)" data-goes>', page)
     wrong = re.findall(rf'<input [^>]*name="{field}"[^>]*aria-invalid="true"[^>]*>', page)
     assert re.search(rf'<(?:input|div) [^>]*id="{goes}"', page)
     assert all(f"id_{field}_error" in each for each in wrong)
