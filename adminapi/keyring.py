@@ -13,10 +13,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, transaction
 from django.db.models import Model
 
+from adminapi.management.unusable import remedy
 from adminapi.models import Canary
 from ouipost import crypto
 from ouipost.db import sealed
-from ouipost.db.migrating import is_unmigrated
 from ouipost.db.sealed import Column
 from ouipost.events.journal import Actor, record
 from ouipost.observability import log_format
@@ -33,12 +33,11 @@ class WrongKeyRing(Exception):
 
 
 def require() -> None:
-    """Call `examine`, but check nothing while the database is away."""
+    """Call `examine`, but check nothing while the database is away or not migrated; the log says what to run."""
     try:
         examine()
     except Error as error:
-        if not is_unmigrated(error):
-            logger.warning("Whether TOKEN_KEYS is right could not be looked up: %s", error)
+        logger.warning("Whether TOKEN_KEYS is right could not be looked up. %s", remedy(error) or error)
 
 
 def examine() -> None:

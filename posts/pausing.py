@@ -69,14 +69,17 @@ def end_for(workspace: Workspace) -> None:
 
 
 def require_subject(scope: str, subject_id: str, *, must_exist: bool) -> None:
-    """Raise InvalidInput if the id does not fit the scope, or names nothing that exists."""
+    """Raise InvalidInput if the id does not fit the scope, or names nothing that exists.
+
+    A network must exist in any case. The pause of a workspace or an account may outlive it.
+    """
     if scope not in PauseScope.values:
         raise InvalidInput(scope=[Phrase("Must be one of: {choices}.", choices=", ".join(PauseScope.values))])
     if scope == PauseScope.ALL and subject_id:
         raise InvalidInput(id=[Phrase("Leave it out: all means everything.")])
     if scope != PauseScope.ALL and not subject_id:
         raise InvalidInput(id=[Phrase("Which {scope}?", scope=Ours(scope))])
-    if must_exist and subject_id and not _exists(scope, subject_id):
+    if (must_exist or scope == PauseScope.NETWORK) and subject_id and not _exists(scope, subject_id):
         raise InvalidInput(id=[Phrase("There is no such {scope}.", scope=Ours(scope))])
 
 

@@ -207,6 +207,12 @@ def _mark(alias: str) -> Mark | None:
 def disk() -> Finding:
     """Check that the database and this machine's files can be written, and that there is room."""
     folder = settings.OUIPOST_HOME
+    if not folder.exists():
+        return wrong(
+            f"OUIPOST_HOME, {folder}, does not exist; nothing else was looked at.",
+            "Correct it if it is misspelled. Else make the folder, let it belong to the user that runs Oui Post, and "
+            "run `manage.py prepare`.",
+        )
     if not os.access(folder, os.W_OK) or not folder.is_dir():
         return wrong(
             f"OUIPOST_HOME, {folder}, is no folder that can be written to: answers that come while the database is "

@@ -108,7 +108,12 @@ LOOKED_AT: tuple[Check | Part, ...] = (
 
 
 def examine(*, asks_networks: bool = False) -> list[Finding]:
-    """Check everything at once and return the findings, those of networks last."""
+    """Check everything at once and return the findings, those of networks last.
+
+    Without OUIPOST_HOME only that is found: other checks would make the folder, as they write a file.
+    """
+    if not settings.OUIPOST_HOME.exists():
+        return [replace(databases.disk(), name="disk")]
     began = time.monotonic()
     parts = Examination(seconds=SECONDS)
     looked_at = [*LOOKED_AT, *(checks_of_apps() if asks_networks else ())]

@@ -19,14 +19,19 @@ def on_the_database() -> Iterator[None]:
     try:
         yield
     except Error as error:
-        if is_unmigrated(error):
-            said = f"The database is not migrated for this version ({error.args[-1]}): run `manage.py prepare`."
-        elif isinstance(error, OperationalError | InterfaceError) and not is_clash(error):
-            trouble = "refuses" if _is_from_server(error) else "does not answer"
-            said = f"The database {trouble} ({error.args[-1]}): `manage.py doctor` says what is wrong with it."
-        else:
-            raise
-        raise CommandError(said, returncode=NOBODY_CAN_TELL) from error
+        if said := remedy(error):
+            raise CommandError(said, returncode=NOBODY_CAN_TELL) from error
+        raise
+
+
+def remedy(error: Error) -> str:
+    """Return what makes the database unusable and what to run, in a sentence; empty if the error says neither."""
+    if is_unmigrated(error):
+        return f"The database is not migrated for this version ({error.args[-1]}): run `manage.py prepare`."
+    if isinstance(error, OperationalError | InterfaceError) and not is_clash(error):
+        trouble = "refuses" if _is_from_server(error) else "does not answer"
+        return f"The database {trouble} ({error.args[-1]}): `manage.py doctor` says what is wrong with it."
+    return ""
 
 
 def _is_from_server(error: Error) -> bool:

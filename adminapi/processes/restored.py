@@ -6,6 +6,7 @@ the database's time. It stores the skipped gap, by which a machine whose file na
 """
 
 import logging
+import math
 import os
 import tempfile
 import time
@@ -20,6 +21,7 @@ from django.db import Error, connections, transaction
 from accounts import pauses
 from accounts.models import AFTER_RESTORE, Pause, PauseScope
 from adminapi import keyring
+from adminapi.management.unusable import remedy
 from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
@@ -35,6 +37,7 @@ GAP = timedelta(seconds=30)
 GAPS_KEPT = timedelta(days=90)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 AGAIN_SECONDS = 1.0
+TELL_SECONDS = 60
 
 
 def check_first(is_ending: Callable[[], bool] = lambda: False) -> None:
@@ -43,19 +46,25 @@ def check_first(is_ending: Callable[[], bool] = lambda: False) -> None:
     Ends the process if TOKEN_KEYS does not decrypt the stored secrets, as this may be another installation's database.
     Returns without having checked only if the process is ending.
     """
-    logged = ""
+    told: dict[str, float] = {}
     while not is_ending():
         try:
             keyring.examine()
             pause_if_restored()
         except Error as error:
-            if str(error) != logged:
-                logger.warning("Nothing begins before the database says whether it was restored from a copy: %s", error)
-            logged = str(error)
+            _tell(remedy(error) or str(error), told)
         else:
             return
         connections.close_all()  # a connection to a replaced SQLite file would keep reading the old one
         time.sleep(AGAIN_SECONDS)
+
+
+def _tell(why: str, told: dict[str, float]) -> None:
+    """Log why nothing begins: at once, and again every minute, as whoever looks later sees only the last lines."""
+    now = time.monotonic()
+    if now - told.get(why, -math.inf) >= TELL_SECONDS:
+        logger.warning("Nothing begins before the database says whether it was restored from a copy. %s", why)
+        told[why] = now
 
 
 def pause_if_restored() -> Pause | None:

@@ -27,6 +27,8 @@ from ouipost.observability.log_format import JSON
 if TYPE_CHECKING:
     from django.core.management.base import BaseCommand
 
+POOL = "multiprocessing"
+"""Logger of Celery's pool, which tells of killed processes; the pool cuts it off from the root's handler."""
 REQUESTS, WORK = "ouipost.requests", "ouipost.work"
 """Loggers of normal operation, in JSON only: a line for each request, and for each target, delivery and reading."""
 FIELDS = ("method", "route", "status", "ms", "outcome", "step")
@@ -77,6 +79,7 @@ def logging_config(form: str) -> dict[str, Any]:
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             **{name: {"level": usual} for name in (REQUESTS, WORK)},
+            POOL: {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
             **refused,
         },
     }

@@ -54,6 +54,13 @@ def test_it_says_what_it_does_and_gives_examples_and_what_its_exit_codes_mean(na
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_where_it_takes_a_workspace_it_says_how_it_ends_for_one_that_does_not_exist(name: str) -> None:
+    takes_one = any("--workspace" in action.option_strings for action in own_options(name))
+
+    assert not takes_one or "with 2" in parser_of(name).format_help()
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_it_says_whether_it_ends_where_the_database_is_away(name: str) -> None:
     told = parser_of(name).format_help()
 

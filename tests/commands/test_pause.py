@@ -70,6 +70,25 @@ def test_the_same_again_changes_nothing() -> None:
     assert Pause.objects.count() == 1
 
 
+@pytest.mark.parametrize("command", [("pause", "--reason", "It bans us."), ("resume",)])
+def test_a_network_that_does_not_exist_is_an_impossible_argument(command: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match="There is no such network") as refused:
+        run(*command, "--scope", "network", "--id", "myspace")
+
+    assert refused.value.returncode == 2
+
+
+def test_the_pause_of_an_account_that_is_gone_can_be_ended() -> None:
+    account = SocialAccount.objects.get()
+    scope = ("--scope", "account", "--id", account.pk)
+    run("pause", *scope, "--reason", "Unpaid.")
+    SocialAccount.objects.update(disconnected_at=database_now())
+
+    ended = [run("resume", *scope) for _ in range(2)]
+
+    assert ended == [f"Resumed account {account.pk}.\n", f"There is no pause of account {account.pk}.\n"]
+
+
 def test_what_is_still_paused_is_named() -> None:
     run("pause", "--scope", "all", "--reason", "Moving.")
     run("pause", "--scope", "network", "--id", "facebook", "--reason", "It bans us.")

@@ -1,8 +1,12 @@
 """Where the database is away or not migrated, a command says so, and what to run: with 3, which means nothing else."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,9 @@ from django.core.management import CommandError
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 
 from adminapi.management.unusable import on_the_database
-from tests.product import Product
+from ouipost.observability import log_format
+from tests.product import Product, wait_for
+from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN = ("--email", "ops@example.com", "--password", "a long pass phrase")
@@ -58,6 +64,48 @@ def test_a_command_that_finds_no_database_or_an_empty_one_says_what_to_run(
     assert (status, output if "--json" in command else "") == (3, "")
     assert all(words in said for words in says)
     assert "Traceback" not in said
+
+
+CELERY = ("-m", "celery", "-A", "ouipost", "--quiet")
+
+
+@pytest.mark.thorough
+@pytest.mark.any_database
+@pytest.mark.parametrize("form", log_format.ALL)
+@pytest.mark.parametrize(
+    "command",
+    [("manage.py", "work"), ("manage.py", "web"), (*CELERY, "worker", "--concurrency", "1"), (*CELERY, "beat")],
+    ids=["work", "web", "celery worker", "celery beat"],
+)
+def test_a_process_whose_database_is_not_migrated_says_what_to_run(
+    tmp_path: Path, command: tuple[str, ...], form: str
+) -> None:
+    given = {"PORT": str(free_port()), "CELERY_BROKER_URL": f"redis://127.0.0.1:{free_port()}", "LOG_FORMAT": form}
+
+    with begun(tmp_path, *command, **given) as log:
+        wait_for(lambda: "not migrated" in log.read_text(), what="what to run")
+
+    line = next(line for line in log.read_text().splitlines() if "not migrated" in line)
+    said = json.loads(line)["event"] if form == log_format.JSON else line
+    assert "The database is not migrated for this version (no such table: " in said
+    assert "): run `manage.py prepare`." in said
+
+
+@contextmanager
+def begun(home: Path, *command: str, **variables: str) -> Iterator[Path]:
+    """Run a process with all its children during the block, and give the file of its log."""
+    log = home / "log"
+    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(home)} | variables
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True
+        ) as process,
+    ):
+        try:
+            yield log
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.thorough

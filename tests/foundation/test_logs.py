@@ -154,6 +154,8 @@ STRAYS = """
 import sys, threading, warnings
 import django
 django.setup()
+from billiard.util import get_logger
+get_logger().error("Process %r pid:%r exited with %r", "ForkPoolWorker-2", 11772, "signal 9 (SIGKILL)")
 warnings.warn("An old way")
 thread = threading.Thread(target=lambda: 1 / 0)
 thread.start()
@@ -166,7 +168,7 @@ raise LookupError("the end")
 """
 
 
-def test_warnings_and_what_nothing_has_caught_become_lines(tmp_path: Path) -> None:
+def test_a_killed_child_of_celery_warnings_and_what_nothing_has_caught_become_lines(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(tmp_path), "LOG_FORMAT": "json"}
     environment["DJANGO_SETTINGS_MODULE"] = "ouipost.settings"
 
@@ -174,9 +176,10 @@ def test_warnings_and_what_nothing_has_caught_become_lines(tmp_path: Path) -> No
 
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     said = [line["event"] for line in lines]
-    assert "UserWarning: An old way" in said[0]
-    assert said[1:] == [f"Uncaught {name}" for name in ("ZeroDivisionError", "OSError", "LookupError")]
-    assert [line["exception"][0]["exc_type"] for line in lines[1:]] == ["ZeroDivisionError", "OSError", "LookupError"]
+    assert said[0] == "Process 'ForkPoolWorker-2' pid:11772 exited with 'signal 9 (SIGKILL)'"
+    assert "UserWarning: An old way" in said[1]
+    assert said[2:] == [f"Uncaught {name}" for name in ("ZeroDivisionError", "OSError", "LookupError")]
+    assert [line["exception"][0]["exc_type"] for line in lines[2:]] == ["ZeroDivisionError", "OSError", "LookupError"]
 
 
 WRONG = "Oui Post cannot run with these settings: SECRET_KEY must have at least 32 characters."

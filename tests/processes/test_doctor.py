@@ -23,6 +23,14 @@ from tests.services import free_port
 pytestmark = pytest.mark.crash
 
 OTHER_KEY = "k1:" + "A" * 43 + "="
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "0123456789" * 5,
+    "TOKEN_KEYS": OTHER_KEY,
+    "ALLOWED_HOSTS": "example.com",
+    "PUBLIC_BASE_URL": "https://example.com",
+    "SIMULATOR_TOKEN": "a-token-of-the-simulator-of-32-signs",
+}
 LIMIT_SECONDS = 90
 """The doctor's own limit is 20 s, and a process of Django's takes its time to start where many do."""
 
@@ -248,6 +256,18 @@ def test_a_storage_that_cannot_be_written_to(patient: Patient, tmp_path: Path) -
     found = patient.diagnosis(OUIPOST_HOME=str(tmp_path))
 
     assert (found.code, found.wrong) == (1, {"storage"})
+
+
+@pytest.mark.any_database
+def test_a_home_that_does_not_exist_is_named_and_not_made(tmp_path: Path) -> None:
+    home = tmp_path / "misspelled"
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite3", "SIMULATOR": "1"}
+
+    found = examine({"PATH": os.environ["PATH"], "OUIPOST_HOME": str(home)} | PRODUCTION | database)
+
+    assert (found.code, found.wrong, home.exists()) == (1, {"disk"}, False)
+    assert str(home) in found.checks["disk"]["message"]
+    assert "`manage.py prepare`" in found.checks["disk"]["action"]
 
 
 @pytest.mark.any_database

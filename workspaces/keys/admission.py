@@ -123,9 +123,10 @@ def _window(now: int, requests: int, left: int) -> Window:
     return Window(requests=requests, seconds_left=left / 1000, ends_at=math.ceil((now + left) / 1000), is_shared=True)
 
 
-def forget_changed(instance: models.Model, **_: Any) -> None:
-    """Forget a key that is saved or deleted: the receiver of Django's signals."""
-    forget(instance.pk)
+def forget_changed(instance: models.Model, *, created: bool = False, **_: Any) -> None:
+    """Forget a key that is changed or deleted: the receiver of Django's signals. Of a new key there is no record."""
+    if not created and not instance._state.adding:
+        forget(instance.pk)
 
 
 def forget(*key_ids: str) -> None:

@@ -32,7 +32,9 @@ Examples:
 With --networks each network that has an app here is asked to sign in with a code that was made up. It refuses that: by
 its words you see whether it knows the app. Each line says what to register at the network, too.
 
-Run it where the product runs, with the same environment. It takes a few seconds, 20 at most.
+Run it where the product runs, as the same user, with the same environment. It takes a few seconds, 20 at most. If
+OUIPOST_HOME does not exist, it says that, and looks at nothing else.
+
 Exits with 1 if anything is wrong, such as a database that does not answer, else with 0."""
     ends_without_database = False
 

@@ -54,7 +54,8 @@ After a restore, everything is paused until you end it:
   3. settle by hand what it could not find out
   4. manage.py resume --scope all             what is certainly not out goes out, unless it is too late
 
-Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
+Exits with 1 if something stays in doubt or has no answer yet, with 2 if there is no such post or workspace, or an
+argument is not possible, else with 0."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_dry_run(parser, "what would be asked")

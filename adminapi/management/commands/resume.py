@@ -23,7 +23,8 @@ Examples:
 After a restore it refuses to end the pause of all while there is something that `reconcile --after-restore` has not
 asked the networks about.
 
-Exits with 0 even if nothing is paused, with 1 if it refuses, and with 2 if --scope and --id do not fit together."""
+Exits with 0 even if nothing is paused, with 1 if it refuses, and with 2 if there is no such network, or --scope and
+--id do not fit together. A workspace or an account need not exist, for its pause may outlive it."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_scope(parser, reason=False)

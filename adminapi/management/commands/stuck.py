@@ -30,7 +30,8 @@ Examples:
 With --json: {"stuck": [{kind, platform, workspace_id, account_id, post_id, target_id, since, until, cause, who_acts,
 retry_safe, next_step}], "more"}.
 
-It only reads. Exits with 1 if something is stuck, else with 0."""
+It only reads. Exits with 1 if something is stuck, with 2 if there is no such workspace or an argument is not possible,
+else with 0."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

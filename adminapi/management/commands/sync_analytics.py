@@ -28,7 +28,8 @@ Examples:
   manage.py sync_analytics --workspace ws_019a2b3c… --all
   manage.py sync_analytics --seconds 600 --json
 
-It may run beside workers, and be ended at any time. Exits with 1 if an account could not be read, else with 0."""
+It may run beside workers, and be ended at any time. Exits with 1 if an account could not be read, with 2 if there is no
+such workspace or an argument is not possible, else with 0."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--workspace", default="", metavar="ID", help="read one workspace")

@@ -77,6 +77,16 @@ def warm_key(**values: Any) -> tuple[ApiKey, str]:
     return key, secret
 
 
+def test_a_key_that_was_never_made_leaves_nothing_in_redis() -> None:
+    run("redis.call('FLUSHDB')")
+
+    with transaction.atomic():
+        make_key()
+        transaction.set_rollback(True)
+
+    assert everything_in_redis() == ""
+
+
 def test_a_key_that_redis_knows_costs_no_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     key, secret = warm_key()
 
