@@ -18,8 +18,8 @@ class PostsConfig(AppConfig):
         accounts.before_disconnect.append(schedules.lock_all)
         accounts.before_disconnect.append(removal.lock_claimed)
         accounts.on_disconnect.append(schedules.leave)  # schedules are locked before posts
+        accounts.on_disconnect.append(adopting.adopt_unsent)
         accounts.on_disconnect.append(removal.cancel_for_account)
-        accounts.on_disconnect.append(adopting.adopt_called_off)
         accounts.in_flight.append(removal.in_flight)
         workspaces.on_delete.append(removal.cancel_workspace)
         workspaces.on_delete.append(pausing.end_for)

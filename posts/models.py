@@ -192,9 +192,9 @@ class TargetQuerySet(models.QuerySet["Target"]):
         return self.exclude(status=TargetStatus.CANCELLED)
 
     def take_out(self) -> None:
-        """Take these out of their posts. Targets that may be at their network stay, cancelled and without a time, as
-        their history is needed if they are put back."""
-        self.filter(armed_at=None).delete()
+        """Take these out of their posts. Targets that were sent stay, cancelled and without a time: a late answer may
+        still name a post, and their history is needed if they are put back."""
+        self.filter(sends=0).delete()
         self.update(status=TargetStatus.CANCELLED, scheduled_at=None, **TAKEN_FROM_WORKERS)
 
     def placed(self) -> "TargetQuerySet":

@@ -172,7 +172,7 @@ def _answered(target: Target, result: AttemptResult, *, now: datetime) -> dict[s
         case PlatformError() as error:
             return _nothing_there(target, result) | _failed(target, error, now=now)
         case Undecidable(message=message):
-            return _review(message)
+            return review(message)
     raise TypeError(result.outcome)
 
 
@@ -207,7 +207,7 @@ def _taken(target: Target, error: StillWorking, result: AttemptResult, *, now: d
     has_time = result.step == "commit" or (target.armed_at is not None and now < target.armed_at + GIVE_UP_AFTER)
     if gave_up(target, now=now) and not has_time:
         told = Phrase("The network has accepted it and has not shown it: {error}", error=error.message)
-        return _review(told, error) | given
+        return review(told, error) | given
     values = {"due_at": now + engine_time(error.retry_after), "outcome_unknown": True, "absences": 0, "error": None}
     return values | given | {"waits_for": error.message}
 
@@ -295,7 +295,7 @@ def _may_be_there(refusal: Duplicate) -> Unknown:
 def _unknown(target: Target, error: Unknown, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
     """Return the columns of a lost answer: wait until it can be found out, or leave it to a person if it cannot."""
     if result.recovery == Recovery.PARK:
-        return _review(error.message, error)
+        return review(error.message, error)
     patience = engine_time(_patience(result.recovery, result.listing_lag))
     return {
         "due_at": now + max(patience, _caution(target, result)),
@@ -312,7 +312,7 @@ def _still_unknown(target: Target, result: AttemptResult, *, now: datetime) -> d
         case Absent():
             return {"due_at": now + engine_time(SETTLE_SECONDS), "absences": target.absences + 1}
         case Undecidable(message=message):
-            return _review(message)
+            return review(message)
         case Later() as later if _is_repeated(target, later, now=now):
             return {"due_at": now + engine_time(later.seconds)}
         case Unavailable() as error if not gave_up(target, now=now):
@@ -324,7 +324,7 @@ def _still_unknown(target: Target, result: AttemptResult, *, now: datetime) -> d
             away = Unavailable(**error.facts)
             return _asked_again(target, away, wait=_delay(target.attempts, away, None), now=now)
         case Later() | PlatformError() as error:
-            return _review(
+            return review(
                 Phrase("Whether it was published could not be found out: {error}", error=error.message), error
             )
     raise TypeError(result.outcome)
@@ -352,7 +352,7 @@ def gave_up(target: Target, *, now: datetime) -> bool:
     return target.give_up_at is not None and now >= target.give_up_at
 
 
-def _review(message: str, outcome: Outcome | None = None) -> dict[str, Any]:
+def review(message: str, outcome: Outcome | None = None) -> dict[str, Any]:
     """Leave it to a person, with the network's own code where that said something."""
     network_code = outcome.network_code if isinstance(outcome, PlatformError) else ""
     return {

@@ -61,8 +61,10 @@ def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
     # A short delay gets no attempt row: while a token is renewed, there would be one every 2 seconds.
     tried = [each for each in settled if not _is_put_off(each) or next_at[each.claim.pk] is None]
     told = [(result, calls.word(result.outcome), next_at[result.claim.pk]) for result in tried]
-    _log([*told, *((result, LATE, None) for result in _unlogged(late))], now=now)
-    adopt([targets[result.claim.pk] for result in late], targets.values(), now=now)
+    _log([*told, *((result, LATE, None) for result in _unlogged(late))], targets, now=now)
+    answered = {result.claim.pk for result in late}
+    called_off = [each.pk for each in targets.values() if each.status == TargetStatus.CANCELLED and each.sends]
+    adopt([targets[pk] for pk in answered.union(called_off)], targets.values(), now=now)
     sync_each(posts.values(), targets.values(), now=now)
     _record_rejected_files([targets[result.claim.pk] for result in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)
@@ -161,7 +163,8 @@ def _release(
     """Give the targets back, each in its next state; returns when each is due again."""
     states = {result.claim: _state(targets[result.claim.pk], result, now=now) for result in results}
     ended = [each for each in results if _ends_in_vain(targets[each.claim.pk], each, states[each.claim])]
-    found_out = adopted([targets[each.claim.pk] for each in ended], now=now)
+    doubtful = {each.claim.pk for each in ended if each.is_paused}
+    found_out = adopted([targets[each.claim.pk] for each in ended], doubtful=doubtful, now=now)
     rows = []
     for claim, values in states.items():
         target = targets[claim.pk]
@@ -182,9 +185,11 @@ def _state(target: Target, result: AttemptResult, *, now: datetime) -> dict[str,
 
 
 def _ends_in_vain(target: Target, result: AttemptResult, values: Mapping[str, Any]) -> bool:
-    """Return whether it ends without a post although an earlier send, and a late answer to it, may still make one."""
+    """Return whether it ends without a post, or its last parts, although an earlier send, and a late answer to it, may
+    still make one."""
     status, earlier = values.get("status"), target.sends - (result.step == "commit")
-    return status == TargetStatus.NEEDS_REVIEW or (status == TargetStatus.FAILED and earlier > 0)
+    is_cut_short = status == TargetStatus.PUBLISHED and bool(values.get("error"))
+    return status == TargetStatus.NEEDS_REVIEW or (earlier > 0 and (status == TargetStatus.FAILED or is_cut_short))
 
 
 def _record_rejected_files(targets: Sequence[Target], posts: Mapping[str, Post]) -> None:
@@ -248,19 +253,27 @@ def _let_others_go_first(last_in_line: Sequence[str], targets: Mapping[str, Targ
     update_each(Target, last)
 
 
-def _log(entries: Sequence[tuple[AttemptResult, str, datetime | None]], *, now: datetime) -> None:
-    """Add an attempt for each result, with its outcome's name and when the target is due again."""
+def _log(
+    entries: Sequence[tuple[AttemptResult, str, datetime | None]], targets: Mapping[str, Target], *, now: datetime
+) -> None:
+    """Add an attempt for each result, with its outcome's name and when the target is due again.
+
+    None ends before the last send was armed, although the database's clock may have been set back since.
+    """
     pks = [result.claim.pk for result, _, _ in entries]
     counts = Attempt.objects.filter(target__in=pks).values_list("target").annotate(count=Count("pk"))
     numbers = dict(counts.order_by())
     attempts = []
     for result, word, next_at in entries:
         numbers[result.claim.pk] = numbers.get(result.claim.pk, 0) + 1
-        attempts.append(_attempt(result, number=numbers[result.claim.pk], word=word, next_at=next_at, now=now))
+        ended_at = max(now, targets[result.claim.pk].sent_at or now)
+        attempts.append(
+            _attempt(result, number=numbers[result.claim.pk], word=word, next_at=next_at, ended_at=ended_at)
+        )
     insert_each(attempts)
 
 
-def _attempt(result: AttemptResult, *, number: int, word: str, next_at: datetime | None, now: datetime) -> Attempt:
+def _attempt(result: AttemptResult, *, number: int, word: str, next_at: datetime | None, ended_at: datetime) -> Attempt:
     error = result.outcome if isinstance(result.outcome, PlatformError) else None
     published = result.outcome if isinstance(result.outcome, Published) else None
     return Attempt(
@@ -269,7 +282,7 @@ def _attempt(result: AttemptResult, *, number: int, word: str, next_at: datetime
         fence=result.claim.fence,
         step=result.step,
         started_at=result.started_at,
-        ended_at=now,
+        ended_at=ended_at,
         outcome=word,
         http_status=error.status if error else None,
         code=error.error_code if error else "",

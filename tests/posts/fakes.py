@@ -232,12 +232,12 @@ def status_of(post: Post) -> str:
 
 
 def make_mixed(workspace: Workspace, accounts: list[SocialAccount], *statuses: str, **values: Any) -> Post:
-    """Write a post whose targets have these statuses and traces of earlier tries, with a file."""
+    """Write a post whose targets have these statuses and traces of earlier tries, with a file; drafts were not sent."""
     post = make_post(workspace, accounts=accounts[: len(statuses)])
     for target, status in zip(post.targets.order_by("pk"), statuses, strict=True):
         target.status = status
         target.scheduled_at = target.due_at = NOW if status in ("scheduled", "publishing") else None
-        target.attempts, target.sends, target.handles = 3, 3, {"upload": "old"}
+        target.attempts, target.sends, target.handles = 3, 0 if status == "draft" else 3, {"upload": "old"}
         target.save()
     make_media(post, size=500)
     for name, value in values.items():

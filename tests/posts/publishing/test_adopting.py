@@ -1,0 +1,210 @@
+"""What late answers named is published, whatever became of its target; nothing is sent again beside it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import AuthExpired, Duplicate, Rejected, Unavailable
+from accounts.platforms.shapes import Published
+from accounts.services import disconnect
+from ouipost.claims import Claim, database_now
+from posts import services
+from posts.models import Post, Target
+from posts.publishing.outcomes import Undecidable
+from posts.publishing.past_answers import late_posts, said_to_be_there
+from posts.publishing.settling import settle_all
+from tests.factories import NOW, make_account
+from tests.posts.fakes import (
+    ACTOR,
+    HERE,
+    ScriptedNetwork,
+    arm,
+    being_looked_for,
+    bring_forward,
+    claim,
+    make_due,
+    make_result,
+    outcomes,
+    publish,
+    states,
+    told,
+)
+from tests.posts.publishing.test_settling import lost_claim, park
+from workspaces.models import Workspace
+
+FIRST, SECOND = Published(remote_id="41", url=""), Published(remote_id="42", url="")
+
+
+def given_up(workspace: Workspace) -> tuple[Target, Claim]:
+    """Return a target that a worker sent before it froze, looked for in vain and given up; and that worker's claim."""
+    target = make_due(workspace)
+    sender = claim(target)
+    arm(sender, target)
+    bring_forward(target, give_up_at=database_now(), sends=1, sent_at=NOW, armed_at=NOW)
+    for _ in range(2):
+        publish(target)
+    failed = Target.objects.select_related("post", "account").get(pk=target.pk)
+    assert (failed.status, failed.armed_at, failed.sends) == ("failed", None, 1)
+    return failed, sender
+
+
+@pytest.mark.parametrize("is_late_first", [True, False], ids=["answered before", "answered after"])
+def test_an_account_that_a_draft_loses_and_gets_back_is_sent_the_post_once(
+    workspace: Workspace, network: ScriptedNetwork, is_late_first: bool
+) -> None:
+    target, sender = given_up(workspace)
+    other = make_account(workspace, remote_id="2002", default_of=None)
+    services.unschedule_post(target.post, actor=ACTOR)
+    steps: list[Callable[[], object]] = [
+        lambda: settle_all([make_result(sender, HERE)]),
+        lambda: services.update_post(target.post, values={"destinations": [other.pk]}, actor=ACTOR, now=NOW),
+    ]
+    for step in steps if is_late_first else reversed(steps):
+        step()
+    services.update_post(target.post, values={"destinations": [target.account_id]}, actor=ACTOR, now=NOW)
+    services.publish_post(Post.objects.get(pk=target.post_id), actor=ACTOR, now=database_now())
+    network.forget()
+
+    settled = publish(Target.objects.get(post=target.post_id, account=target.account_id))
+
+    assert (settled.remote_id, "commit" in network.calls) == (HERE.remote_id, False)
+
+
+def test_a_draft_keeps_what_a_disconnected_account_was_sent(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target, sender = given_up(workspace)
+    services.unschedule_post(target.post, actor=ACTOR)
+    settle_all([make_result(sender, HERE)])
+
+    disconnect(target.account, actor=ACTOR, now=database_now())
+
+    assert outcomes(target)[-1] == ("commit", "late")
+
+
+def test_a_post_that_is_known_to_be_out_is_not_cancelled_with_its_account(workspace: Workspace) -> None:
+    target, sender, looker = being_looked_for(workspace)
+    settle_all([make_result(looker, Unavailable("away", status=503))])
+    settle_all([make_result(sender, HERE)])
+
+    gone = disconnect(target.account, actor=ACTOR, now=database_now())
+
+    settled = Target.objects.select_related("post").get(pk=target.pk)
+    assert (settled.status, settled.in_flight, settled.post.status) == ("published", None, "published")
+    assert settled.post.scheduled_at is not None
+    assert (gone.cancelled, told()) == (0, ["post.published", "account.disconnected"])
+
+
+def refuse_its_last_part(target: Target) -> None:
+    held = claim(target)
+    Target.objects.filter(pk=target.pk).update(sends=2)
+    settle_all([make_result(held, Rejected("no", status=400))])
+
+
+def fail_to_prepare_it(target: Target) -> None:
+    settle_all([make_result(claim(target), Rejected("The file is gone."), step="prepare")])
+
+
+def lose_its_token(target: Target) -> None:
+    settle_all([make_result(claim(target), AuthExpired("revoked"), step="prepare")])
+
+
+@pytest.mark.parametrize("is_late_first", [True, False], ids=["answered before", "answered after"])
+@pytest.mark.parametrize("end", [refuse_its_last_part, fail_to_prepare_it, lose_its_token])
+def test_a_thread_that_ended_without_its_last_part_is_whole_where_a_late_answer_names_that(
+    workspace: Workspace, end: Callable[[Target], None], is_late_first: bool
+) -> None:
+    target, sender, looker = being_looked_for(workspace)
+    Target.objects.update(replies=1, parts=[{"remote_id": "41", "url": ""}], remote_id="41")
+    settle_all([make_result(looker, Unavailable("away", status=503))])
+    bring_forward(target)
+    steps: list[Callable[[], object]] = [lambda: settle_all([make_result(sender, SECOND)]), lambda: end(target)]
+
+    for step in steps if is_late_first else reversed(steps):
+        step()
+
+    settled = Target.objects.get(pk=target.pk)
+    assert (settled.status, settled.error, [part["remote_id"] for part in settled.parts]) == (
+        "published",
+        None,
+        ["41", "42"],
+    )
+
+
+def test_a_second_id_of_a_part_is_not_taken_for_the_next_part(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    Target.objects.update(replies=1)
+    claims = [lost_claim(target)]
+    bring_forward(target)
+    claims.append(lost_claim(target))
+    park(target)
+
+    for held, post in zip(claims, (FIRST, SECOND), strict=True):
+        settle_all([make_result(held, post)])
+
+    settled = Target.objects.get(pk=target.pk)
+    assert (settled.status, [part["remote_id"] for part in settled.parts]) == ("publishing", ["41"])
+    assert late_posts([settled]) == [[]]
+
+
+def test_a_target_with_two_late_ids_is_left_to_a_person(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    first = lost_claim(target)
+    bring_forward(target)
+    second = lost_claim(target)
+    bring_forward(target, sends=2)
+    settle_all([make_result(first, FIRST), make_result(second, SECOND)])
+
+    settle_all([make_result(claim(target), Rejected("no", status=400), step="prepare")])
+
+    settled = Target.objects.get(pk=target.pk)
+    assert settled.error is not None
+    assert (settled.status, settled.error["code"]) == ("needs_review", "OUTCOME_UNKNOWN")
+
+
+def test_the_part_after_one_adopted_in_a_restored_copy_is_looked_for_first(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    Target.objects.update(replies=1)
+    settle_all([make_result(lost_claim(target), HERE)])
+    bring_forward(target)
+    nobody_knows = Undecidable(message="Nobody can tell.")
+    asked = {"recovery": Recovery.PARK, "unresolved": True, "is_paused": True, "step": "recover"}
+
+    settle_all([make_result(claim(target), nobody_knows, **asked)])
+
+    settled = Target.objects.get(pk=target.pk)
+    assert (settled.status, len(settled.parts), settled.outcome_unknown) == ("publishing", 1, True)
+
+
+def test_a_post_that_waits_for_its_time_is_not_begun_by_what_is_known_of_a_lost_account(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target, sender = given_up(workspace)
+    other = make_account(workspace, remote_id="2002", default_of=None)
+    services.unschedule_post(target.post, actor=ACTOR)
+    settle_all([make_result(sender, HERE)])
+    both = {"destinations": [target.account_id, other.pk]}
+    services.update_post(target.post, values=both, actor=ACTOR, now=NOW)
+    post, now = Post.objects.get(pk=target.post_id), database_now()
+    services.schedule_post(post, scheduled_at=now + timedelta(days=1), zone="UTC", actor=ACTOR, now=now)
+
+    disconnect(target.account, actor=ACTOR, now=now)
+
+    waiting = Post.objects.get(pk=post.pk)
+    assert (waiting.status, states(waiting)) == ("scheduled", ["cancelled", "scheduled"])
+    network.committed = [SECOND]
+    services.publish_post(waiting, actor=ACTOR, now=database_now())
+    publish(Target.objects.get(post=post, account=other))
+    gone = Post.objects.get(pk=post.pk)
+    assert (gone.status, states(gone)) == ("published", ["published", "published"])
+
+
+def test_a_duplicate_is_believed_though_the_databases_clock_was_set_back(workspace: Workspace) -> None:
+    target, _, looker = being_looked_for(workspace, absences=1)
+    armed = arm(looker, target)
+    assert isinstance(armed, Claim)
+    Target.objects.filter(pk=target.pk).update(sent_at=database_now() + timedelta(minutes=1))
+
+    settle_all([make_result(armed, Duplicate("It is there.", status=400))])
+
+    assert said_to_be_there([Target.objects.get(pk=target.pk)]) == [True]
