@@ -30,11 +30,7 @@ class PostNotPublishable(DomainError):
     @property
     def told(self) -> list[str]:
         """Return each network's objections as sentences, for people who do not see the details."""
-        refused = [issue for issue in self.details["issues"] if issue["severity"] == "error"]
-        return [
-            Phrase("{network}: {told}", network=platforms.NAMES[issue["platform"]], told=issue["message"])
-            for issue in refused
-        ]
+        return _objections(self.details["issues"])
 
 
 def check(
@@ -91,7 +87,15 @@ def refusals(post: Post, accounts: Iterable[SocialAccount], media: Sequence[Medi
     for account in accounts:
         content = compose(post, account, registry.of(account), media)
         issues += [_told_of(account, issue) for issue in _of_content(account, content, networks=networks)]
-    return PostNotPublishable(issues=issues).told
+    return _objections(issues)
+
+
+def _objections(issues: Iterable[dict[str, Any]]) -> list[str]:
+    refused = [issue for issue in issues if issue["severity"] == "error"]
+    return [
+        Phrase("{network}: {told}", network=platforms.NAMES[issue["platform"]], told=issue["message"])
+        for issue in refused
+    ]
 
 
 class Networks:
