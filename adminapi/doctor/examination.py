@@ -69,7 +69,7 @@ LOOKED_AT: tuple[Check | Part, ...] = (
         is_well="It answers." if settings.REDIS_URL else "None is used: each process has a memory of its own.",
         action="See that it runs, and that REDIS_URL has its address and password.",
     ),
-    Check(name="redis_server", look=services.redis_server, needs="redis"),
+    Check(name="redis_server", look=services.redis_server),
     Part(
         name="broker",
         component="queue",

@@ -7,13 +7,13 @@ from django.utils import timezone
 
 from accounts.models import SocialAccount
 from accounts.platforms.errors import WhoActs
-from adminapi.doctor.findings import Finding, warning, well, wrong
+from adminapi.doctor.findings import OK, WRONG, Finding, unknown, warning, well, wrong
 from adminapi.management.base import counted
 from adminapi.monitoring.probes import patient_redis
 from ouipost.claims import database_now, engine_time, is_due
 from ouipost.events import verifying
 from ouipost.events.models import Delivery
-from ouipost.redis import Script
+from ouipost.redis import RedisAway, Script
 
 INFO = Script("return redis.call('INFO')")
 FACT = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
@@ -28,11 +28,15 @@ def redis_server() -> Finding:
     if not urls:
         return well("None is used.")
     found = [_server(url) for url in urls]
-    return next((each for each in found if each.status != "ok"), found[0])
+    return next((each for status in (WRONG, OK) for each in found if each.status == status), found[0])
 
 
 def _server(url: str) -> Finding:
-    info = patient_redis(url).run(INFO, insist=True)
+    """Return the finding of a server; unknown if it does not answer, of which `redis` and `broker` tell."""
+    try:
+        info = patient_redis(url).run(INFO, insist=True)
+    except RedisAway as error:
+        return unknown(f"Nobody can tell: {error}")
     facts = {name.decode(): value.decode() for name, value in FACT.findall(info)}
     version, mode = facts.get("redis_version", "0"), facts.get("redis_mode", "")
     policy = facts.get("maxmemory_policy", "")

@@ -40,6 +40,8 @@ class Backlog:
     last_beat: datetime | None
     """The last heartbeat of a worker."""
     last_tick: datetime | None
+    since_tick: timedelta | None
+    """The time since then, by the database's clock."""
     unheard: Sequence[str] = ()
     """Celery queues that a node consumed once, and none does now; empty while a worker without Celery runs."""
     paused: Sequence[Pause] = ()
@@ -70,6 +72,7 @@ def measure(now: datetime | None = None) -> Backlog:
         ticks=TICK in alive,
         last_beat=max(workers, default=None),
         last_tick=heard.get(TICK),
+        since_tick=abs(now - heard[TICK]) if TICK in heard else None,
         unheard=[] if others else unheard,
         paused=paused,
         held=held,

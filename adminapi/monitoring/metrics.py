@@ -52,6 +52,8 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROOM = 1 << 20
 """The size of each metrics file in bytes, written at its creation. The library maps the file into memory, and if a full
 disk has no room for a page, the system kills the process."""
+STORAGE_TRIED_EVERY = 30.0
+"""Seconds: an attempt writes a file, and a store may charge for it."""
 ENDING = "ending"
 """Stands among the kinds of calls for accounts that end soon."""
 NO_NUMBER = Value(None, output_field=BigIntegerField())
@@ -273,6 +275,7 @@ class Installation:
     def collect(self) -> "Iterator[Metric]":
         ends = time.monotonic() + LIMIT_SECONDS
         asked, redis = FIGURES.start(), PROBES["cache"].start() if settings.REDIS_URL else None
+        storage = PROBES["storage"].start(kept_for=STORAGE_TRIED_EVERY)
         yield _family("info", "What runs.", ["version"], [((__version__,), 1)])
         yield _gauge(
             "disk_used_ratio", "How full the disk of OUIPOST_HOME is.", percent_used(settings.OUIPOST_HOME) / 100
@@ -286,6 +289,7 @@ class Installation:
             yield _gauge(
                 "redis_up", "Whether Redis answered within a second; absent without one.", _has_answered(redis, ends)
             )
+        yield from _of_storage(storage, ends)
         yield _gauge("database_up", "Whether the database answered within a second.", figures is not None)
         if figures is not None:
             yield from _of_backlog(figures.backlog)
@@ -301,6 +305,13 @@ def _has_answered(asked: "Future[Any]", ends: float) -> bool:
     except Exception:
         return False
     return True
+
+
+def _of_storage(asked: "Future[Any]", ends: float) -> "Iterator[Metric]":
+    is_up = _has_answered(asked, ends)
+    yield _gauge("storage_up", "Whether a file could be written, read and removed in the last half minute.", is_up)
+    if is_up and (percent := asked.result()) is not None:
+        yield _gauge("storage_used_ratio", "How full the disk of the files is; absent for a bucket.", percent / 100)
 
 
 def _of_the_rest(found: Measurements) -> "Iterator[Metric]":
@@ -320,6 +331,9 @@ def _of_backlog(found: Backlog) -> "Iterator[Metric]":
     yield _gauge("workers", "Processes that publish and were heard lately.", found.workers)
     yield _gauge("celery_nodes", "Those of them that are nodes of Celery.", found.nodes)
     yield _gauge("beats", "Beats of Celery that were heard lately.", found.beats)
+    if found.since_tick is not None:
+        says = "How long ago a tick of Celery's beat last came through the broker; absent if none ever did."
+        yield _gauge("last_tick_seconds", says, found.since_tick.total_seconds())
     unheard = [((queue,), queue in found.unheard) for queue in queues.ALL]
     yield _family(
         "queue_unheard", "Whether a node of Celery took the queue once, and none does now.", ["queue"], unheard

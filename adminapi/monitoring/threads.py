@@ -1,6 +1,7 @@
 """Run calls that may hang in threads of their own, so that callers wait no longer than they choose to."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -24,12 +25,13 @@ class SharedCall(Generic[Answer]):
         self._call = call
         self._lock = threading.Lock()
         self._running: Future[Answer] | None = None
+        self._began = 0.0
 
-    def start(self) -> "Future[Answer]":
-        """Start the call, unless it is running."""
+    def start(self, *, kept_for: float = 0) -> "Future[Answer]":
+        """Start the call, unless it is running or began less than so many seconds ago."""
         with self._lock:
-            if self._running is None or self._running.done():
-                self._running = in_thread(self._call)
+            if self._running is None or (self._running.done() and time.monotonic() - self._began >= kept_for):
+                self._running, self._began = in_thread(self._call), time.monotonic()
             return self._running
 
 

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -18,9 +18,12 @@ from pytest_django import Settings
 from accounts import calls
 from accounts.calls import PUBLISH, REQUEST, SYNC
 from accounts.models import Network
+from adminapi.monitoring import probes
+from adminapi.monitoring.probes import PROBES
+from adminapi.monitoring.threads import SharedCall
 from ouipost.api.routes import OTHER, template
 from ouipost.db.pages import MOST
-from tests.adminapi.watching import TOKEN, ending
+from tests.adminapi.watching import TOKEN, ending, heard
 from tests.factories import make_account, make_workspace
 from tests.services import find
 
@@ -66,14 +69,18 @@ def all_routes(entries: list[Any], prefix: str = "") -> Iterator[str]:
 
 
 @pytest.fixture
-def told(settings: Settings, redis_url: str, transactional_db: None) -> dict[str, set[str]]:
+def told(
+    settings: Settings, redis_url: str, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, set[str]]:
     """The samples of a real answer, with their labels, where there is something of everything."""
     settings.METRICS_TOKEN = TOKEN
+    monkeypatch.setitem(cast("dict[str, Any]", PROBES), "storage", SharedCall(probes._storage))
     make_account(make_workspace(mode="live"), tokens=ending(days=6))
     Network.objects.create(pk="twitter", held_until=timezone.now() + timedelta(minutes=1))
     for kind in (PUBLISH, SYNC, REQUEST):
         calls.note("facebook", kind=kind, outcome="ok")
     calls.flush()
+    heard("tick", ago=timedelta(seconds=1))
     Client().get("/healthz")
     answer = Client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).content.decode()
     from prometheus_client.parser import text_string_to_metric_families  # not before the product loads the library

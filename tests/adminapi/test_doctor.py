@@ -31,6 +31,7 @@ from ouipost.api import health
 from ouipost.claims import database_now
 from ouipost.events import verifying
 from ouipost.events.verifying import Waiting
+from ouipost.redis import RedisAway, Script
 from posts.models import Target
 from tests.breaking import break_rows
 from tests.factories import NOW, make_account, make_delivery, make_post, make_schedule, make_webhook, make_workspace
@@ -525,6 +526,30 @@ class TestServices:
 
         def server(url: str) -> Any:
             return SimpleNamespace(run=lambda script, *, insist: answers[url].encode())
+
+        monkeypatch.setattr(services, "patient_redis", server)
+
+        assert services.redis_server().status == status
+
+    @pytest.mark.parametrize(
+        ("away", "status"),
+        [(["broker"], "wrong"), (["well"], "ok"), (["well", "broker"], "unknown")],
+    )
+    def test_a_redis_that_does_not_answer_hides_nothing_of_the_other(
+        self, away: list[str], status: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.REDIS_URL, settings.CELERY_BROKER_URL = "redis://well.example/0", "redis://broker.example/0"
+        told = {"well": WELL.replace("noeviction", "allkeys-lru"), "broker": WELL}
+
+        def server(url: str) -> Any:
+            name = url.removeprefix("redis://").partition(".")[0]
+
+            def run(script: Script, *, insist: bool) -> bytes:
+                if name in away:
+                    raise RedisAway("Error 111 connecting.")
+                return told[name].encode()
+
+            return SimpleNamespace(run=run)
 
         monkeypatch.setattr(services, "patient_redis", server)
 

@@ -18,7 +18,7 @@ from pytest_django import Settings
 from accounts import calls
 from accounts.calls import PUBLISH, REQUEST, SYNC
 from accounts.models import Network, Pause
-from adminapi.monitoring import metrics
+from adminapi.monitoring import metrics, probes
 from adminapi.monitoring.probes import PROBES
 from adminapi.monitoring.threads import SharedCall
 from analytics.models import AccountSync
@@ -45,6 +45,12 @@ LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 @pytest.fixture(autouse=True)
 def token(settings: Settings) -> None:
     settings.METRICS_TOKEN = TOKEN
+
+
+@pytest.fixture(autouse=True)
+def untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what an earlier test has found the storage to be."""
+    monkeypatch.setitem(cast("dict[str, Any]", PROBES), "storage", SharedCall(probes._storage))
 
 
 @pytest.fixture
@@ -133,6 +139,7 @@ def test_what_the_database_knows_is_told() -> None:
     Network.objects.create(pk="sandbox:twitter", held_until=NOW)
     heard("node:a:1", ago=timedelta(seconds=1))
     heard("queue.default", ago=timedelta(minutes=1))
+    heard("tick", ago=timedelta(minutes=2))
     calls.note("facebook", kind=PUBLISH, outcome="published")
     calls.note("sandbox:facebook", kind=SYNC, outcome="read")
     calls.note("facebook", kind=REQUEST, outcome="ok", seconds=0.25)
@@ -146,13 +153,16 @@ def test_what_the_database_knows_is_told() -> None:
     told = {key: value for key, value in found.items() if "ouipost_request" not in key[0]}
     assert told.pop(("ouipost_oldest_due_seconds", "")) > 60
     assert told.pop(("ouipost_oldest_due_delivery_seconds", "")) > 60
+    assert 120 <= told.pop(("ouipost_last_tick_seconds", "")) < 150
     assert 0 < told.pop(("ouipost_disk_used_ratio", "")) < 1
+    assert 0 < told.pop(("ouipost_storage_used_ratio", "")) < 1
     assert 0 < told.pop(("ouipost_database_seconds", "")) < 1
     assert abs(told.pop(("ouipost_clock_skew_seconds", ""))) < 5
     assert told.pop(("ouipost_oldest_unsealed_seconds", "")) >= 60
     assert told.pop(("ouipost_oldest_due_sync_seconds", "")) >= 60
     assert told == {
         ("ouipost_info", 'version="0.1.0"'): 1,
+        ("ouipost_storage_up", ""): 1,
         ("ouipost_database_up", ""): 1,
         ("ouipost_due_targets", ""): 1,
         ("ouipost_workers", ""): 1,
@@ -282,6 +292,34 @@ def test_redis_is_told_of_where_there_is_one(redis_url: str, monkeypatch: pytest
     monkeypatch.setitem(cast("dict[str, Any]", PROBES), "cache", SharedCall(_hung_up))
 
     assert scrape()["ouipost_redis_up", ""] == 0
+
+
+def test_a_storage_that_takes_no_file_is_told_of(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings.MEDIA_ROOT = tmp_path / "file"
+
+    found = scrape()
+
+    assert found["ouipost_storage_up", ""] == 0
+    assert ("ouipost_storage_used_ratio", "") not in found
+
+
+def test_an_object_store_answers_and_has_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cast("dict[str, Any]", PROBES), "storage", SharedCall(lambda: None))
+
+    found = scrape()
+
+    assert found["ouipost_storage_up", ""] == 1
+    assert ("ouipost_storage_used_ratio", "") not in found
+
+
+def test_scrapes_in_a_row_try_the_storage_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = list[int]()
+    monkeypatch.setitem(cast("dict[str, Any]", PROBES), "storage", SharedCall(lambda: tried.append(1)))
+
+    told = [scrape()["ouipost_storage_up", ""] for _ in range(3)]
+
+    assert (told, len(tried)) == ([1] * 3, 1)
 
 
 def _hung_up() -> int:

@@ -155,6 +155,15 @@ def test_what_hangs_has_one_thread_however_often_it_is_asked() -> None:
     assert call.start().result(timeout=10) == 2
 
 
+def test_an_answer_is_kept_for_who_takes_an_older_one() -> None:
+    answers = iter(range(1, 5))
+    call = SharedCall(lambda: next(answers))
+    first = call.start(kept_for=60).result(timeout=10)
+
+    assert (first, call.start(kept_for=60).result(timeout=10)) == (1, 1)
+    assert call.start().result(timeout=10) == 2
+
+
 @pytest.mark.django_db(transaction=True)
 class TestReally:
     """The probes themselves, each at its work."""

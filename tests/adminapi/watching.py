@@ -36,6 +36,7 @@ WORKING = Backlog(
     ticks=False,
     last_beat=NOW,
     last_tick=None,
+    since_tick=None,
 )
 
 
