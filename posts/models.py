@@ -186,6 +186,10 @@ class MediaBytes(models.Model):
         return f"{self.total} bytes in {self.workspace_id}"
 
 
+NEVER_SENT = models.Q(sends=0, armed_at=None)
+"""Targets whose present content nothing was sent of: no answer can still name a post of theirs."""
+
+
 class TargetQuerySet(models.QuerySet["Target"]):
     def active(self) -> "TargetQuerySet":
         """Leave out the cancelled targets."""
@@ -194,7 +198,7 @@ class TargetQuerySet(models.QuerySet["Target"]):
     def take_out(self) -> None:
         """Take these out of their posts. Targets that were sent stay, cancelled and without a time: a late answer may
         still name a post, and their history is needed if they are put back."""
-        self.filter(sends=0).delete()
+        self.filter(NEVER_SENT).delete()
         self.update(status=TargetStatus.CANCELLED, scheduled_at=None, **TAKEN_FROM_WORKERS)
 
     def placed(self) -> "TargetQuerySet":

@@ -18,7 +18,7 @@ from ouipost.phrases import Phrase
 from posts import counts
 from posts.advice import failure, rest_unsent
 from posts.media import files
-from posts.models import TAKEN_FROM_WORKERS, Post, PostStatus, Slot, Target, TargetQuerySet, TargetStatus
+from posts.models import NEVER_SENT, TAKEN_FROM_WORKERS, Post, PostStatus, Slot, Target, TargetQuerySet, TargetStatus
 from posts.schedules.queue import BATCH
 from posts.status import TOLD_AT_ONCE, snapshot, sync_each
 from workspaces.models import Workspace
@@ -55,7 +55,7 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
     statuses = dict(mine.filter(post__in=found).select_for_update().values_list("post", "status"))
     mine = mine.filter(post__in=statuses)
     posts = list(Post.objects.filter(pk__in=statuses).order_by("pk"))
-    mine.filter(status=TargetStatus.DRAFT, sends=0).delete()  # the others are taken out: cancelled without a time
+    mine.filter(NEVER_SENT, status=TargetStatus.DRAFT).delete()  # the others are taken out: cancelled without a time
     mine.update(**CALLED_OFF)
     for some in in_parts(posts, TOLD_AT_ONCE):
         before = {post.pk: snapshot(post) for post in some}

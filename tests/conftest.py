@@ -23,6 +23,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts import calls
+from accounts.platforms.meta import numbers as meta_numbers
 from adminapi.management.copying import MADE_BY_MIGRATE
 from ouipost import breaker, redis
 from ouipost.api import limits
@@ -235,6 +236,12 @@ def _nothing_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     calls.COUNTED.start_anew()
     monkeypatch.setattr(usage.FLUSHER, "flush_soon", lambda: None)
     monkeypatch.setattr(calls.FLUSHER, "flush_soon", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_refused() -> None:
+    """Forget the metrics that Meta's networks refused in earlier tests."""
+    meta_numbers.refused.clear()
 
 
 @pytest.fixture

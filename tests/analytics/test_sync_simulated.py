@@ -14,7 +14,6 @@ from pytest_django import Settings
 from accounts import platforms, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.errors import Rejected, Unavailable, Unknown
-from accounts.platforms.facebook import numbers as facebook_numbers
 from accounts.platforms.limits import Allowance
 from accounts.platforms.shapes import PostNumbers
 from analytics.gains import COUNTED
@@ -285,7 +284,6 @@ def test_one_metric_that_a_network_does_not_know_any_more_does_not_cost_the_othe
     account = world.connect(network)
     post = world.publish(next(each for each in KINDS if each.network == network and each.name == "image"), account)
     world.time.pass_by(hours=3)
-    monkeypatch.setattr(facebook_numbers, "gone", {})
     says = says_now(world, network)
     for known in (table, *instagram.MEDIA_METRICS.values()):
         monkeypatch.delitem(known, bad, raising=False)

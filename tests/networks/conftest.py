@@ -8,7 +8,6 @@ import pytest
 from _pytest.terminal import TerminalReporter
 
 from accounts.platforms.http import Answer
-from accounts.platforms.meta import numbers as meta_numbers
 from accounts.session import NetworkSession
 from tests.networks.endpoints import is_known
 
@@ -29,12 +28,6 @@ def known_endpoints(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(NetworkSession, "request", request)
     yield
     assert not others
-
-
-@pytest.fixture(autouse=True)
-def _forget_refused_names() -> Iterator[None]:
-    yield
-    meta_numbers.refused.clear()
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
