@@ -91,7 +91,7 @@ def test_no_line_touches_what_stands_below_it(staff: Page, demo: Demo, width: in
     gaps.append(gap(staff, "#old + p", "table.op-table"))
     staff.goto(f"{console}/posts/schedule/add/")
     staff.get_by_role("button", name="Save").click()
-    gaps.append(gap(staff, "#schedule > .op-error", "#schedule > .op-field"))
+    gaps.append(gap(staff, "#schedule > .op-refused", "#schedule > .op-field"))
 
     assert [each >= 8 for each in gaps] == [True, True, True]
 
