@@ -362,7 +362,7 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     So is a post that is due and waits for its account's pace: it keeps its place.
     """
     locked = lock(post)
-    if locked.status not in SCHEDULABLE or is_in_line(locked):
+    if locked.status not in SCHEDULABLE or is_in_line(locked, now=now):
         return locked
     found = destinations.of(locked)
     targets = destinations.place(locked, found)
