@@ -434,8 +434,9 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
 def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
     """Ask the network once more about an unknown outcome: if the post is there it is published, else failed.
 
-    The time for trying is over, so nothing is sent again. A target that was never sent fails at once, without asking.
-    Raises WrongStatus for a target that is not in doubt, or whose network cannot be asked.
+    The time for trying is over, so what is in doubt is not sent again. If it is found, the parts that follow it go out
+    at once; if it is such a part and is not there, the post stays published without it. A target that was never sent
+    fails at once, without asking. Raises WrongStatus for a target that is not in doubt, or that cannot be asked about.
     """
     post = lock(target.post)
     locked = get_object_or_404(Target, pk=target.pk)
@@ -454,7 +455,7 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
 
 
 def _asked_about(now: datetime) -> dict[str, Any]:
-    """Return the columns that make a worker ask the network at once, and never send again."""
+    """Return the columns that make a worker ask the network at once, and not send what is in doubt again."""
     return {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": now, "absences": 0, "error": None}
 
 

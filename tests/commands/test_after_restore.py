@@ -89,15 +89,23 @@ def test_what_is_not_there_waits_for_the_end_of_the_pause_and_then_goes_out_once
 
 
 @pytest.mark.usefixtures("worker")
-@pytest.mark.parametrize("parts_out", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("parts_out", "said", "counted"),
+    [
+        (0, "not there; it goes out when it is resumed", "not out"),
+        (1, "1 of 3 parts are out, 0; the rest goes out when it is resumed", "partly out"),
+        (2, "2 of 3 parts are out, 0; the rest goes out when it is resumed", "partly out"),
+        (3, "published, 0", "published"),
+    ],
+)
 def test_each_part_of_a_thread_is_looked_for_before_it_goes_out(
-    workspace: Workspace, network: ScriptedNetwork, clock: Clock, parts_out: int
+    workspace: Workspace, network: ScriptedNetwork, clock: Clock, parts_out: int, said: str, counted: str
 ) -> None:
     target = make_due(workspace)
     Post.objects.update(platform_content={"facebook": {"options": {"thread": ["Second", "Third"]}}})
     network.found = [*([Published(remote_id=str(number), url="")] for number in range(parts_out)), []]
 
-    _, lines = run("--since", "2h")
+    status, lines = run("--since", "2h")
     before = list(network.sent)
     pausing.resume("all", actor=ACTOR, now=database_now())
     while Target.objects.get().status == "publishing":
@@ -106,7 +114,7 @@ def test_each_part_of_a_thread_is_looked_for_before_it_goes_out(
     found = Target.objects.get()
     assert (before, len(network.sent), found.status) == ([], 3 - parts_out, "published")
     assert [part["remote_id"] for part in found.parts][:parts_out] == [str(each) for each in range(parts_out)]
-    assert any(line.startswith(f"{target.pk}: not there") for line in lines) == (parts_out < 3)
+    assert (status, lines[-3:-1]) == (0, [f"{target.pk}: {said}.", f"Of 1: 1 {counted}."])
 
 
 @pytest.mark.usefixtures("worker")

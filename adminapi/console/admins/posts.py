@@ -219,7 +219,10 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             pk,
             lambda _: services.look_again(meant, actor=actor, now=database_now()),
             title=_("Look again"),
-            says=_("The network is asked once more whether it has the post. Nothing is sent again."),
+            says=_(
+                "The network is asked once more whether it has the post, which is not sent again. If it is found, what "
+                "is to follow it, such as the rest of a thread, goes out at once."
+            ),
         )
 
     def _meant(self, request: HttpRequest, pk: str, target: str) -> tuple[Post, Target]:
