@@ -21,7 +21,8 @@ from posts import pausing
 from posts.models import Attempt, Post, Target
 from posts.operating import restoring
 from posts.operating.restoring import SET_ASIDE
-from posts.services import WrongStatus, look_again, resolve_target, retry_post, update_post
+from posts.reviewing import look_again, resolve_target
+from posts.services import WrongStatus, retry_post, update_post
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
 from tests.factories import NOW, make_account, make_post

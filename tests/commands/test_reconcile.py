@@ -13,7 +13,7 @@ from accounts.platforms.shapes import Published
 from adminapi.management.commands import reconcile
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts import pausing, services
+from posts import pausing, reviewing
 from posts.asking import question
 from posts.models import Post, Target
 from posts.status import sync
@@ -243,7 +243,7 @@ def test_what_somebody_resolves_between_the_list_and_the_question_is_left_alone(
     target = make_doubtful(workspace)
 
     def resolve_first(row: Target) -> Any:
-        services.resolve_target(row, published=True, url="https://n.example/1", actor=ACTOR, now=database_now())
+        reviewing.resolve_target(row, published=True, url="https://n.example/1", actor=ACTOR, now=database_now())
         return question(row)
 
     monkeypatch.setattr("adminapi.management.commands.reconcile.question", resolve_first)

@@ -20,7 +20,7 @@ from ouipost.claims import database_now
 from ouipost.db.pages import MOST
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
-from posts import pausing, services
+from posts import pausing, reviewing
 from posts.asking import Question, question, question_after_restore
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.operating import restoring
@@ -132,7 +132,7 @@ argument is not possible, else with 0."""
         try:
             if self.since:
                 return bool(restoring.doubt(target, since=self.since, actor=self.actor, now=database_now()).way)
-            services.look_again(target, actor=self.actor, now=database_now())
+            reviewing.look_again(target, actor=self.actor, now=database_now())
         except (DomainError, Http404) as error:
             self.say(f"{target.pk} is left alone: {error}")
             return False
