@@ -48,9 +48,10 @@ def needs_place(target: Placed) -> bool:
     return not target.outcome_unknown and (not target.sends or is_anew)
 
 
-def is_in_line(post: Post) -> bool:
+def is_in_line(post: Post, *, now: datetime) -> bool:
     """Return whether a post's time has come, and it only waits for its accounts' places."""
-    return post.status == PostStatus.SCHEDULED and not begun([post.pk]).exists()
+    is_ahead = post.scheduled_at is not None and post.scheduled_at > now  # an account's hold puts off such posts, too
+    return post.status == PostStatus.SCHEDULED and not is_ahead and not begun([post.pk]).exists()
 
 
 def begun(posts: Collection[str]) -> TargetQuerySet:

@@ -1,7 +1,6 @@
 """Warn if an account already gets the same text near a post's time: people send twice by mistake."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,7 +44,7 @@ def find_repeats(
         candidates = [others[target.post_id] for target in targets if target.account_id == account.pk]
         same = next((each for each in candidates if text and _has(each, account, text)), None)
         if same is not None:
-            yield asdict(_repeated(same, account)) | {"platform": account.platform, "account_id": account.pk}
+            yield _repeated(same, account).told_of(account.platform, account.pk)
 
 
 def _near(post: Post, *, at: datetime) -> dict[str, Post]:

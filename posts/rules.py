@@ -1,7 +1,7 @@
 """Check whether a post can go out, by each network's rules for the very content that its account would get."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,7 +86,8 @@ def refusals(post: Post, accounts: Iterable[SocialAccount], media: Sequence[Medi
     networks, issues = Networks(), list[dict[str, Any]]()
     for account in accounts:
         content = compose(post, account, registry.of(account), media)
-        issues += [_told_of(account, issue) for issue in _of_content(account, content, networks=networks)]
+        found = _of_content(account, content, networks=networks)
+        issues += [issue.told_of(account.platform, account.pk) for issue in found]
     return _objections(issues)
 
 
@@ -123,7 +124,7 @@ def _of_damage(post: Post, account: SocialAccount) -> Iterator[dict[str, Any]]:
             message=Phrase("It is stored in a form that cannot be read: {columns}.", columns=column),
             fix=Phrase("Write it again, or ask the operator to repair it."),
         )
-        yield _told_of(account, issue)
+        yield issue.told_of(account.platform, account.pk)
 
 
 def issues_of(
@@ -138,11 +139,7 @@ def issues_of(
         *_of_connection(account, registry.of(account), at),
         *_of_pace(account, at),
     ]
-    return [_told_of(account, issue) for issue in found]
-
-
-def _told_of(account: SocialAccount, issue: Issue) -> dict[str, Any]:
-    return asdict(issue) | {"platform": account.platform, "account_id": account.pk}
+    return [issue.told_of(account.platform, account.pk) for issue in found]
 
 
 def _of_content(account: SocialAccount, content: Content, *, networks: Networks) -> Iterator[Issue]:

@@ -22,12 +22,9 @@ from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record, record_update
 from ouipost.moments import written_in_utc
 from ouipost.phrases import Phrase, State, either
-from posts import counts, destinations, doorbell, hooks, removal, rules
-from posts.addresses import settle_at
-from posts.advice import rest_unsent
-from posts.asking import question
+from posts import counts, destinations, doorbell, hooks, rules
 from posts.content import compose
-from posts.due import UNSCHEDULED, are_due, send_denied, send_now, set_due
+from posts.due import UNSCHEDULED, are_due, send_now, set_due
 from posts.following import follow
 from posts.media import files
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
@@ -35,7 +32,7 @@ from posts.paused import why_paused
 from posts.places import is_in_line
 from posts.schedules.queue import lacks
 from posts.schedules.slots import instant, kept_local
-from posts.status import TIMELESS, record_outcome, snapshot, sync, sync_and_tell
+from posts.status import TIMELESS, record_outcome, snapshot, sync
 from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace
 
@@ -45,7 +42,7 @@ CALLED = {"destinations": "platforms"}
 """What the API calls columns that have another name here."""
 
 DRAFT, SCHEDULED, MISSED = PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MISSED
-FAILED, PARTIAL, REVIEW = PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED, PostStatus.NEEDS_REVIEW
+FAILED, PARTIAL = PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED
 SCHEDULABLE = frozenset({DRAFT, SCHEDULED, MISSED})
 """May get a time or a slot, or be sent at once."""
 UNSCHEDULABLE = frozenset({SCHEDULED, MISSED, FAILED})
@@ -362,7 +359,7 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     So is a post that is due and waits for its account's pace: it keeps its place.
     """
     locked = lock(post)
-    if locked.status not in SCHEDULABLE or is_in_line(locked):
+    if locked.status not in SCHEDULABLE or is_in_line(locked, now=now):
         return locked
     found = destinations.of(locked)
     targets = destinations.place(locked, found)
@@ -400,71 +397,3 @@ def _connected(targets: TargetQuerySet) -> list[SocialAccount]:
         lost = [account.pk for account in accounts]
         raise destinations.AccountNotConnected(Phrase("The account was disconnected."), accounts=lost)
     return connected
-
-
-@transaction.atomic
-def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, now: datetime) -> Post:
-    """Settle an unknown outcome as a person says: published at an address, or not published and sent again, or called
-    off where its account is gone. Raises InvalidInput for the address of another post of the account."""
-    post = lock_in(target.post, {REVIEW})
-    locked = get_object_or_404(Target.objects.select_related("account__workspace"), pk=target.pk)
-    if locked.status != TargetStatus.NEEDS_REVIEW:
-        raise WrongStatus(
-            Phrase("The target is {status}: there is nothing to resolve.", status=State(locked.status)),
-            status=post.status,
-        )
-    before = snapshot(post)
-    details = {"target": locked.pk, "outcome": "published" if published else "not_published"}
-    if published:
-        settle_at(locked, url, now=now)
-    elif locked.account.is_connected:
-        send_denied(locked, now=now)
-    else:
-        removal.leave_unsent(locked, now=now)
-        details["account"] = "disconnected"
-    changed = sync(post)
-    record("resolved", post, actor=actor, **details, **changes(before, post))
-    if changed == DRAFT:
-        record("unscheduled", post, actor=actor, **changes(before, post))
-    record_outcome(post, changed)
-    return post
-
-
-@transaction.atomic
-def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
-    """Ask the network once more about an unknown outcome: if the post is there it is published, else failed.
-
-    The time for trying is over, so nothing is sent again. A target that was never sent fails at once, without asking.
-    Raises WrongStatus for a target that is not in doubt, or whose network cannot be asked.
-    """
-    post = lock(target.post)
-    locked = get_object_or_404(Target, pk=target.pk)
-    if locked.status != TargetStatus.NEEDS_REVIEW:
-        raise WrongStatus(
-            Phrase("The target is {status}: there is nothing to ask.", status=State(locked.status)), status=post.status
-        )
-    if obstacle := question(locked).obstacle:
-        raise WrongStatus(Phrase("It cannot be asked about: {obstacle}.", obstacle=obstacle), status=post.status)
-    values = _asked_about(now) if locked.outcome_unknown else _never_sent(locked, now=now)
-    Target.objects.filter(pk=locked.pk).update(claim_count=0, **values)
-    transaction.on_commit(doorbell.ring, robust=True)
-    record("reconcile_requested", post, actor=actor, target=locked.pk)
-    sync_and_tell(post)
-    return post
-
-
-def _asked_about(now: datetime) -> dict[str, Any]:
-    """Return the columns that make a worker ask the network at once, and never send again."""
-    return {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": now, "absences": 0, "error": None}
-
-
-def _never_sent(target: Target, *, now: datetime) -> dict[str, Any]:
-    """Return the columns of a failed target, or of a thread that ends after the parts that are out."""
-    message: str = Phrase("It was set aside before anything was sent.")
-    if target.armed_at is not None:
-        message = Phrase("It was refused, and set aside before it was sent again.")
-    ended: dict[str, Any] = {"status": TargetStatus.FAILED}
-    if target.parts:
-        message = rest_unsent(message, sent=len(target.parts), replies=target.replies)
-        ended = {"status": TargetStatus.PUBLISHED, "published_at": now}
-    return ended | {"error": {**(target.error or {}), "message": message}}

@@ -21,7 +21,7 @@ from ouipost.api.viewsets import Lists, Retrieves, once
 from ouipost.api.vocabulary import WARNINGS
 from ouipost.claims import database_now
 from ouipost.phrases import Phrase
-from posts import destinations, listing, previews, rules, services
+from posts import destinations, listing, previews, reviewing, rules, services
 from posts.addresses import address_warnings
 from posts.filters import PostFilter
 from posts.inputs import NewPostInput, PostInput, ResolveInput, ScheduleInput
@@ -207,7 +207,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
             meant = get_object_or_404(
                 Target.objects.select_related("post__workspace"), pk=target, post=self.get_object()
             )
-            settled = services.resolve_target(meant, **word, actor=self.actor, now=database_now())
+            settled = reviewing.resolve_target(meant, **word, actor=self.actor, now=database_now())
             return self.answered(self._present(settled), warnings=address_warnings(meant, word["url"]))
 
         return self.once(work)

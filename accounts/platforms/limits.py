@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from ouipost.phrases import Phrase
@@ -23,6 +23,10 @@ class Issue:
     actual: Any = None
     severity: str = "error"
     fix: str = ""
+
+    def told_of(self, platform: str, account_id: str | None) -> dict[str, Any]:
+        """Return the issue as responses show it: about an account of this network, or about the network."""
+        return asdict(self) | {"platform": platform, "account_id": account_id}
 
 
 @dataclass(frozen=True, kw_only=True)

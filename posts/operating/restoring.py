@@ -88,9 +88,11 @@ def _sent_since(target: Target, *, since: datetime) -> dict[str, Any]:
     """
     platform = registry.of(target.account)
     operation = operation_of(target, platform)
+    was_only_refused = target.sent_at is not None and target.armed_at is None and not target.outcome_unknown
     return {
         "outcome_unknown": True,
         "armed_at": min(since, target.armed_at or since),
+        "sent_at": since if was_only_refused else target.sent_at,  # no earlier word of a duplicate is about this send
         "sends": max(1, target.sends),
         "absences": 0,
         "sent_text": target.sent_text if target.outcome_unknown or target.parts else operation.content.text,

@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404
 from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms import NAMES
+from accounts.platforms.limits import Issue
 from ouipost.db.locks import lock_shared
 from ouipost.db.rows import assign, in_parts
 from ouipost.errors import DomainError, InvalidInput
@@ -150,26 +151,22 @@ def _missing(schedule: Schedule, recipients: Collection[Recipient]) -> list[dict
     """Return an issue for each network that the nearest slot lacks."""
     networks = list(dict.fromkeys(network for _, network in recipients))
     nearest = min((lacks(slot, recipients) for slot in schedule.slots.all()), key=len, default=networks)
-    return [_no_slot(schedule, network) for network in nearest]
+    return [_no_slot(schedule, network).told_of(network, None) for network in nearest]
 
 
-def _no_slot(schedule: Schedule, network: str) -> dict[str, Any]:
+def _no_slot(schedule: Schedule, network: str) -> Issue:
     name = NAMES[network]
-    return {
-        "rule": "no_slot_fits",
-        "platform": network,
-        "account_id": None,
-        "field": "schedule_id",
-        "message": Phrase(
+    return Issue(
+        rule="no_slot_fits",
+        field="schedule_id",
+        message=Phrase(
             "No slot of {name} is for all networks of this post: {network} is missing.",
             name=schedule.name,
             network=name,
         ),
-        "limit": None,
-        "actual": network,
-        "severity": "error",
-        "fix": Phrase("Add {network} to a slot, or schedule the post by its time.", network=name),
-    }
+        actual=network,
+        fix=Phrase("Add {network} to a slot, or schedule the post by its time.", network=name),
+    )
 
 
 def _add_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> None:

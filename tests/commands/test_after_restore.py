@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import Pause, PauseScope, SocialAccount
+from accounts.platforms.errors import Duplicate
 from accounts.platforms.shapes import Published
 from adminapi.management.commands import reconcile
 from adminapi.models import Mark
@@ -20,12 +21,13 @@ from posts import pausing
 from posts.models import Attempt, Post, Target
 from posts.operating import restoring
 from posts.operating.restoring import SET_ASIDE
-from posts.services import WrongStatus, look_again, resolve_target, update_post
+from posts.reviewing import look_again, resolve_target
+from posts.services import WrongStatus, retry_post, update_post
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
 from tests.factories import NOW, make_account, make_post
 from tests.posts.conftest import install
-from tests.posts.fakes import ACTOR, HandledNetwork, KeyedNetwork, ScriptedNetwork, claim_targets
+from tests.posts.fakes import ACTOR, LOST, HandledNetwork, KeyedNetwork, ScriptedNetwork, claim_targets
 from workspaces.models import Workspace
 
 run = partial(lines_of, "reconcile", "--after-restore")
@@ -89,15 +91,23 @@ def test_what_is_not_there_waits_for_the_end_of_the_pause_and_then_goes_out_once
 
 
 @pytest.mark.usefixtures("worker")
-@pytest.mark.parametrize("parts_out", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("parts_out", "said", "counted"),
+    [
+        (0, "not there; it goes out when it is resumed", "not out"),
+        (1, "1 of 3 parts are out, 0; the rest goes out when it is resumed", "partly out"),
+        (2, "2 of 3 parts are out, 0; the rest goes out when it is resumed", "partly out"),
+        (3, "published, 0", "published"),
+    ],
+)
 def test_each_part_of_a_thread_is_looked_for_before_it_goes_out(
-    workspace: Workspace, network: ScriptedNetwork, clock: Clock, parts_out: int
+    workspace: Workspace, network: ScriptedNetwork, clock: Clock, parts_out: int, said: str, counted: str
 ) -> None:
     target = make_due(workspace)
     Post.objects.update(platform_content={"facebook": {"options": {"thread": ["Second", "Third"]}}})
     network.found = [*([Published(remote_id=str(number), url="")] for number in range(parts_out)), []]
 
-    _, lines = run("--since", "2h")
+    status, lines = run("--since", "2h")
     before = list(network.sent)
     pausing.resume("all", actor=ACTOR, now=database_now())
     while Target.objects.get().status == "publishing":
@@ -106,7 +116,7 @@ def test_each_part_of_a_thread_is_looked_for_before_it_goes_out(
     found = Target.objects.get()
     assert (before, len(network.sent), found.status) == ([], 3 - parts_out, "published")
     assert [part["remote_id"] for part in found.parts][:parts_out] == [str(each) for each in range(parts_out)]
-    assert any(line.startswith(f"{target.pk}: not there") for line in lines) == (parts_out < 3)
+    assert (status, lines[-3:-1]) == (0, [f"{target.pk}: {said}.", f"Of 1: 1 {counted}."])
 
 
 @pytest.mark.usefixtures("worker")
@@ -210,6 +220,42 @@ def test_what_a_person_says_not_to_be_out_is_not_set_aside_again(
 
     assert lines[0].startswith("Nothing")
     assert Target.objects.get(pk=told.pk).status == "publishing"
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_first_send_that_was_refused_as_a_duplicate_is_no_sign_that_it_is_there(
+    workspace: Workspace, network: ScriptedNetwork, clock: Clock
+) -> None:
+    target = make_due(workspace)
+    network.committed = [Duplicate("Said before.", status=403), FOUND]
+    Target.objects.update(status="publishing")
+    clock.work()
+    retry_post(target.post, actor=ACTOR, now=database_now())
+
+    status, lines = run("--since", "0m")
+    sent = len(network.sent)
+    pausing.resume("all", actor=ACTOR, now=database_now())
+    clock.work()
+
+    assert (status, lines[-3], sent) == (0, f"{target.pk}: not there; it goes out when it is resumed.", 1)
+    assert (Target.objects.get().status, len(network.sent)) == ("published", 2)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_send_that_was_refused_as_a_duplicate_of_an_earlier_one_stays_in_doubt(
+    workspace: Workspace, network: ScriptedNetwork, clock: Clock
+) -> None:
+    target = make_due(workspace)
+    network.committed = [LOST, Duplicate("Said before.", status=403)]
+    Target.objects.update(status="publishing")
+    for _ in range(3):
+        clock.work()
+
+    status, lines = run("--since", "0m")
+
+    message = "The network says that it has this post, but the account does not show it"
+    assert (status, len(network.sent)) == (1, 2)
+    assert lines[-3].startswith(f"{target.pk}: still in doubt: {message}.")
 
 
 def test_what_the_copy_knows_of_an_earlier_send_stays_known(workspace: Workspace, network: ScriptedNetwork) -> None:

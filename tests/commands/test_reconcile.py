@@ -13,7 +13,7 @@ from accounts.platforms.shapes import Published
 from adminapi.management.commands import reconcile
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts import services
+from posts import pausing, reviewing
 from posts.asking import question
 from posts.models import Post, Target
 from posts.status import sync
@@ -151,6 +151,32 @@ def test_what_is_not_there_fails_and_the_call_that_sends_it_is_printed(
 
 
 @pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("is_paused", [False, True], ids=["not paused", "paused"])
+def test_of_what_is_partly_out_it_says_how_much_is_and_what_becomes_of_the_rest(
+    workspace: Workspace, network: ScriptedNetwork, is_paused: bool
+) -> None:
+    target = make_doubtful(workspace, replies=2)
+    Post.objects.update(platform_content={"facebook": {"options": {"thread": ["Second", "Third"]}}})
+    if is_paused:
+        pausing.pause("network", "facebook", reason="They fail.", actor=ACTOR, now=database_now())
+    network.found = [[FOUND], []]
+
+    status, answer = run("--json")
+
+    found, shown = Target.objects.get(), json.loads("\n".join(answer))
+    told = f"1 of 3 parts are out, {found.url}; the rest goes out"
+    if is_paused:
+        parts = "1 of 3 parts are out; the next was not accepted"
+        told = f"published, {found.url}: {parts}. It did not arrive, and the time for trying is over"
+    assert (status, network.sent, found.remote_id) == (0, [], FOUND.remote_id)
+    assert (shown["counts"], shown["targets"][0]["id"], shown["targets"][0]["told"]) == (
+        {"partly out": 1},
+        target.pk,
+        told,
+    )
+
+
+@pytest.mark.usefixtures("worker")
 def test_what_stays_in_doubt_makes_the_command_exit_with_1(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_doubtful(workspace)
     network.found = [[FOUND, Published(remote_id="8", url="")]]
@@ -217,7 +243,7 @@ def test_what_somebody_resolves_between_the_list_and_the_question_is_left_alone(
     target = make_doubtful(workspace)
 
     def resolve_first(row: Target) -> Any:
-        services.resolve_target(row, published=True, url="https://n.example/1", actor=ACTOR, now=database_now())
+        reviewing.resolve_target(row, published=True, url="https://n.example/1", actor=ACTOR, now=database_now())
         return question(row)
 
     monkeypatch.setattr("adminapi.management.commands.reconcile.question", resolve_first)

@@ -703,8 +703,11 @@ def test_what_is_not_there_is_sent_again_and_the_network_can_be_asked_once_more(
     asked = text_of(
         staff.post(reverse("admin:posts_post_resolve", args=[target.post_id, target.pk]), {"outcome": "not_published"})
     )
-    staff.post(reverse("admin:posts_post_look", args=[target.post_id, target.pk]), {"confirmed": "1"})
+    look = reverse("admin:posts_post_look", args=[target.post_id, target.pk])
+    asked_of_look = text_of(staff.post(look))
+    staff.post(look, {"confirmed": "1"})
 
+    assert "If it is found, what is to follow it, such as the rest of a thread, goes out at once." in asked_of_look
     assert "It is sent to Company Page (Facebook, companypage) again at once." in asked
     assert "otherwise it will be there twice" in asked
     assert Target.objects.get().status == "publishing"

@@ -12,9 +12,10 @@ from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts.advice import failure
 from posts.models import Target
+from posts.publishing.holding import hold_account
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, sample
-from tests.contract.world import at, connect_all, data_of, error_of, fields_of, make_published
+from tests.contract.world import at, connect_all, create, data_of, error_of, fields_of, make_published
 from tests.factories import NOW, make_account, make_key, make_post, make_workspace
 from workspaces.models import Workspace
 
@@ -69,6 +70,23 @@ def test_publishing_again_shows_how_it_stands_and_takes_nothing(api: ApiClient, 
     assert (first.status_code, again.status_code) == (202, 202)
     assert first.json() == again.json()
     assert Target.objects.get(post=post).due_at == due
+    assert Event.objects.filter(type="post.publish_requested").count() == 1
+
+
+def test_what_a_quota_of_its_account_has_put_off_before_its_time_can_be_published_now(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    account, now = make_account(workspace), database_now()
+    post, at = create(api), now + timedelta(minutes=30)
+    api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": at.isoformat()})
+    hold_account(account.pk, until=at + timedelta(minutes=1), now=now)
+
+    shown = data_of(api.post(f"/api/posts/{post.pk}/publish", Prefer="wait=0"), status=202)["post"]
+
+    target = Target.objects.get(post=post)
+    assert (shown["status"], shown["scheduled_at"], target.status) == ("publishing", None, "publishing")
+    assert target.due_at is not None
+    assert now <= target.due_at < at
     assert Event.objects.filter(type="post.publish_requested").count() == 1
 
 

@@ -238,7 +238,17 @@ def test_a_post_for_networks_that_no_slot_has_is_told_which(
 
     [issue] = response.json()["error"]["details"]["issues"]
     assert error_of(response) == (422, "POST_NOT_PUBLISHABLE")
-    assert (issue["rule"], issue["platform"], issue["field"]) == ("no_slot_fits", "facebook", "schedule_id")
+    assert issue == {
+        "rule": "no_slot_fits",
+        "platform": "facebook",
+        "account_id": None,
+        "field": "schedule_id",
+        "message": "No slot of Morning Posts is for all networks of this post: Facebook is missing.",
+        "limit": None,
+        "actual": "facebook",
+        "severity": "error",
+        "fix": "Add Facebook to a slot, or schedule the post by its time.",
+    }
     assert response.json()["error"]["message"] == "The post cannot go out like this: details.issues says why."
     assert Post.objects.get(pk=post.pk).status == "draft"
 

@@ -17,7 +17,7 @@ from accounts.platforms.base import Session
 from accounts.platforms.shapes import Operation, Published
 from ouipost.claims import database_now
 from ouipost.events.models import Event, Message
-from posts import counts, services
+from posts import counts, reviewing
 from posts.media import files
 from posts.media.intake import Processed
 from posts.models import Attempt, Media, MediaBytes, Post, Schedule, Slot, Target
@@ -146,7 +146,7 @@ def look_again(world: PostsWorld, _: Caller) -> tuple[int, Any]:
     target = Target.objects.filter(pk=world.post_to_facebook).select_related("post").first()
     if target is None:
         return 404, {}
-    return as_view(lambda: services.look_again(target, actor=ACTOR, now=database_now()))
+    return as_view(lambda: reviewing.look_again(target, actor=ACTOR, now=database_now()))
 
 
 def connect_again(world: PostsWorld, _: Caller) -> tuple[int, Any]:

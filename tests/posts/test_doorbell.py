@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError
-from posts import doorbell, pausing, services
+from posts import doorbell, pausing, reviewing, services
 from posts.doorbell import Doorbell
 from posts.models import Post, Target
 from tests.factories import NOW, make_account
@@ -118,7 +118,7 @@ def schedule_later(post: Post) -> None:
 
 def resolve(post: Post, *, published: bool) -> None:
     target = Target.objects.get(post=post)
-    services.resolve_target(target, published=published, url="", actor=ACTOR, now=NOW)
+    reviewing.resolve_target(target, published=published, url="", actor=ACTOR, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def resolve(post: Post, *, published: bool) -> None:
         ("failed", retry, 1),
         ("needs_review", lambda post: resolve(post, published=False), 1),
         ("needs_review", lambda post: resolve(post, published=True), 0),
-        ("needs_review", lambda post: services.look_again(post.targets.get(), actor=ACTOR, now=NOW), 1),
+        ("needs_review", lambda post: reviewing.look_again(post.targets.get(), actor=ACTOR, now=NOW), 1),
     ],
 )
 def test_it_rings_once_when_something_became_due_now(

@@ -9,7 +9,7 @@ import pytest
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError
 from ouipost.events.models import Event
-from posts import services
+from posts import reviewing, services
 from posts.media import files
 from posts.models import Post, PostStatus
 from tests.factories import NOW
@@ -49,7 +49,7 @@ ACTIONS: dict[str, Callable[[Post], Any]] = {
     "publish": lambda post: services.publish_post(post, actor=ACTOR, now=NOW),
     "delete": lambda post: services.delete_post(post, actor=ACTOR),
     "retry": lambda post: services.retry_post(post, actor=ACTOR, now=NOW),
-    "resolve": lambda post: services.resolve_target(
+    "resolve": lambda post: reviewing.resolve_target(
         post.targets.order_by("pk")[0], published=False, url="", actor=ACTOR, now=NOW
     ),
 }

@@ -12,7 +12,7 @@ from ouipost.claims import database_now
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
-from posts import services
+from posts import reviewing, services
 from posts.advice import failure
 from posts.destinations import AccountNotConnected
 from posts.models import Media, Post, Target
@@ -484,7 +484,7 @@ def test_what_a_person_says_is_published_is_sent_no_more(workspace: Workspace, n
     error = failure("OUTCOME_UNKNOWN", "Nobody knows.")
     Target.objects.filter(pk=target.pk).update(due_at=None, outcome_unknown=True, error=error)
 
-    post = services.resolve_target(target, published=True, url="https://f.example/1", actor=ACTOR, now=NOW)
+    post = reviewing.resolve_target(target, published=True, url="https://f.example/1", actor=ACTOR, now=NOW)
 
     settled, (event, outcome) = Target.objects.get(pk=target.pk), Event.objects.order_by("pk")
     assert (settled.status, settled.url, settled.published_at) == ("published", "https://f.example/1", NOW)
@@ -504,7 +504,7 @@ def test_what_a_person_says_is_not_published_is_sent_once(workspace: Workspace, 
     target = make_due(workspace, status="needs_review")
     Target.objects.filter(pk=target.pk).update(due_at=None, outcome_unknown=True, sends=2, armed_at=NOW)
 
-    services.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
+    reviewing.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
     settled = publish(target)
 
     assert network.calls == ["recover", "prepare", "commit"]
@@ -521,7 +521,7 @@ def test_what_a_person_says_is_not_published_at_a_disconnected_account_is_called
     disconnect(target.account, actor=ACTOR, now=NOW)
     assert Target.objects.get().status == "needs_review"
 
-    post = services.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
+    post = reviewing.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
 
     left, (resolved, back) = Target.objects.get(), Event.objects.filter(resource_id=post.pk).order_by("pk")
     assert (left.status, left.outcome_unknown, left.error, left.due_at) == ("cancelled", False, None, None)
@@ -542,7 +542,7 @@ def test_other_accounts_of_a_post_settle_it_once_a_person_has_said_that_it_is_no
     Target.objects.filter(pk=unknown.pk).update(scheduled_at=NOW)
     disconnect(unknown.account, actor=ACTOR, now=NOW)
 
-    services.resolve_target(unknown, published=False, url="", actor=ACTOR, now=NOW)
+    reviewing.resolve_target(unknown, published=False, url="", actor=ACTOR, now=NOW)
 
     assert (states(post), status_of(post)) == (["cancelled", "published"], "published")
     assert told()[-2:] == ["post.resolved", "post.published"]
@@ -553,7 +553,7 @@ def test_only_the_target_that_needs_it_is_resolved(workspace: Workspace, account
     failed = Target.objects.get(post=post, status="failed")
 
     with pytest.raises(services.WrongStatus) as refused:
-        services.resolve_target(failed, published=True, url="https://f.example/1", actor=ACTOR, now=NOW)
+        reviewing.resolve_target(failed, published=True, url="https://f.example/1", actor=ACTOR, now=NOW)
 
     assert refused.value.details == {"status": "needs_review"}
     assert states(post) == ["needs_review", "failed"]
@@ -564,7 +564,7 @@ def test_nothing_is_resolved_while_a_sibling_is_being_sent(workspace: Workspace,
     unknown = Target.objects.get(post=post, status="needs_review")
 
     with pytest.raises(services.WrongStatus) as refused:
-        services.resolve_target(unknown, published=False, url="", actor=ACTOR, now=NOW)
+        reviewing.resolve_target(unknown, published=False, url="", actor=ACTOR, now=NOW)
 
     assert refused.value.details == {"status": "publishing"}
 

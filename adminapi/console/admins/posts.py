@@ -25,7 +25,7 @@ from ouipost.claims import database_now
 from ouipost.errors import problems_in
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
-from posts import services
+from posts import reviewing
 from posts.addresses import address_warnings, found_at
 from posts.inputs import ResolveInput
 from posts.models import Post, Target
@@ -204,7 +204,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         return self._operate_on(
             request,
             pk,
-            lambda _: services.resolve_target(meant, **word, actor=actor, now=database_now()),
+            lambda _: reviewing.resolve_target(meant, **word, actor=actor, now=database_now()),
             **_meaning(meant, word),
             carries=typed,
             depends_on=meant.fence,
@@ -217,9 +217,12 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         return self._operate_on(
             request,
             pk,
-            lambda _: services.look_again(meant, actor=actor, now=database_now()),
+            lambda _: reviewing.look_again(meant, actor=actor, now=database_now()),
             title=_("Look again"),
-            says=_("The network is asked once more whether it has the post. Nothing is sent again."),
+            says=_(
+                "The network is asked once more whether it has the post, which is not sent again. If it is found, what "
+                "is to follow it, such as the rest of a thread, goes out at once."
+            ),
         )
 
     def _meant(self, request: HttpRequest, pk: str, target: str) -> tuple[Post, Target]:

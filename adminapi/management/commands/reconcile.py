@@ -20,19 +20,18 @@ from ouipost.claims import database_now
 from ouipost.db.pages import MOST
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
-from posts import pausing, services
+from posts import pausing, reviewing
 from posts.asking import Question, question, question_after_restore
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.operating import restoring
-from posts.operating.reconciling import Pending, outcome_text
+from posts.operating.reconciling import NOT_OUT, PARTLY_OUT, Pending, outcome, outcome_text
 from posts.operating.stuck import in_doubt
 
 LIMIT, WAIT = 100, 120
 LOOK_EVERY = 0.5
 TAKEN_WITHIN = 15
 """Seconds in which a running worker takes up one of the targets."""
-NOT_OUT = "not out"
-SETTLED = {TargetStatus.PUBLISHED.value, TargetStatus.FAILED.value, NOT_OUT}
+SETTLED = {TargetStatus.PUBLISHED.value, TargetStatus.FAILED.value, NOT_OUT, PARTLY_OUT}
 
 
 class Command(OperatorCommand):
@@ -133,7 +132,7 @@ argument is not possible, else with 0."""
         try:
             if self.since:
                 return bool(restoring.doubt(target, since=self.since, actor=self.actor, now=database_now()).way)
-            services.look_again(target, actor=self.actor, now=database_now())
+            reviewing.look_again(target, actor=self.actor, now=database_now())
         except (DomainError, Http404) as error:
             self.say(f"{target.pk} is left alone: {error}")
             return False
@@ -144,7 +143,7 @@ argument is not possible, else with 0."""
         pending, counts, started = Pending(asked), Counter[str](), time.monotonic()
         while True:
             for pk, target in pending.answered():
-                counts[_outcome(target) if target else "deleted"] += 1
+                counts[outcome(target) if target else "deleted"] += 1
                 self.say(f"{pk}: {outcome_text(target) if target else 'deleted meanwhile'}.")
             waited = time.monotonic() - started
             if not pending or waited >= (seconds if pending.was_taken_up else min(seconds, TAKEN_WITHIN)):
@@ -210,10 +209,6 @@ def _rows(post: str, workspace: str, since: datetime | None) -> TargetQuerySet:
     rows = meant.select_related("post", "account__workspace").order_by("pk")
     rows = rows.filter(post=post) if post else rows
     return rows.filter(post__workspace=workspace) if workspace else rows
-
-
-def _outcome(target: Target) -> str:
-    return NOT_OUT if target.status == TargetStatus.PUBLISHING else str(target.status)
 
 
 def _counted(counts: "Counter[str]") -> str:

@@ -27,7 +27,7 @@ from accounts.platforms.shapes import Published
 from ouipost import claims
 from ouipost.claims import database_now
 from ouipost.writer import WriterClosed
-from posts import services
+from posts import reviewing
 from posts.models import Attempt, Target
 from posts.publishing import engine, kept_answers, settling
 from posts.publishing.outcomes import AttemptResult
@@ -237,7 +237,7 @@ def test_an_answer_is_only_logged_where_it_was_sent_again_since(
 ) -> None:
     target = leave_unsettled(workspace, opaque, monkeypatch, given, LOST)
     publish(target)
-    services.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
+    reviewing.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
     assert publish(target).status == "needs_review"
 
     kept_answers.replay()

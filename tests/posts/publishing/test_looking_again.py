@@ -13,7 +13,7 @@ from accounts.platforms.errors import Duplicate, Rejected, Unavailable
 from accounts.platforms.shapes import Published
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts import services
+from posts import reviewing, services
 from posts.models import Target
 from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS
 from tests.factories import make_account, make_post
@@ -49,7 +49,7 @@ def leave_in_doubt(target: Target, network: ScriptedNetwork) -> Target:
 
 
 def look_again(target: Target) -> Target:
-    services.look_again(target, actor=ACTOR, now=database_now())
+    reviewing.look_again(target, actor=ACTOR, now=database_now())
     return Target.objects.select_related("post").get(pk=target.pk)
 
 
@@ -186,7 +186,7 @@ def test_what_the_network_said_of_a_text_does_not_count_for_the_text_that_was_wr
     network.committed, network.found = [Duplicate("Said before.", status=403), REFUSED], [[], [], REFUSED]
     while publish(target).status == "publishing":
         pass
-    services.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
+    reviewing.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
     assert publish(target).status == "failed"
     services.unschedule_post(target.post, actor=ACTOR)
     services.update_post(target.post, values={"content": "Stale bread"}, actor=ACTOR, now=database_now())

@@ -21,7 +21,7 @@ from accounts.services import disconnect
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from ouipost.writer import Inline
-from posts import pausing, services
+from posts import pausing, reviewing, services
 from posts.advice import failure
 from posts.media import files
 from posts.models import Post, Target
@@ -229,7 +229,7 @@ def test_what_a_late_answer_tells_of_after_a_person_had_it_sent_again_is_not_sen
     Post.objects.update(content="Hello")
     settle_all([make_result(looker, ends, step="recover", unresolved=isinstance(ends, Undecidable))])
     if isinstance(ends, Undecidable):
-        services.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
+        reviewing.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
     else:
         services.retry_post(target.post, actor=ACTOR, now=NOW)
     settle_all([make_result(sender, HERE)])
@@ -950,7 +950,7 @@ def test_posts_of_the_same_text_are_only_read_where_the_network_may_list_them_by
 
 
 def said_not_published(target: Target) -> None:
-    services.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
+    reviewing.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
 
 
 def test_a_duplicate_after_a_persons_no_is_looked_for_from_the_first_send_on(
@@ -1085,7 +1085,7 @@ def test_a_duplicate_of_what_a_person_found_is_not_taken_for_the_next_post(
     monkeypatch.setattr(ScriptedNetwork, "post_address", r"network\.example/(\d+)")
     first = make_due(workspace)
     send_into_the_dark(first, opaque)
-    services.resolve_target(first, published=True, url=HERE.url, actor=ACTOR, now=database_now())
+    reviewing.resolve_target(first, published=True, url=HERE.url, actor=ACTOR, now=database_now())
     second = make_due(workspace, first.account)
     send_into_the_dark(second, opaque)
     said_not_published(second)

@@ -10,7 +10,7 @@ from accounts.platforms.shapes import Published
 from accounts.services import disconnect
 from ouipost.claims import database_now
 from posts.models import Post, Target
-from posts.services import resolve_target
+from posts.reviewing import resolve_target
 from tests.posts.fakes import ACTOR, LOST, ScriptedNetwork, error_of, make_due, outcomes, publish, status_of
 from workspaces.models import Workspace
 

@@ -15,7 +15,7 @@ from accounts.platforms.shapes import Published
 from accounts.services import disconnect
 from ouipost.claims import Claim, database_now
 from ouipost.events.models import Event
-from posts import services
+from posts import reviewing, services
 from posts.models import Attempt, Post, Target
 from posts.operating.restoring import doubt
 from posts.publishing.arming import Saving, save_all
@@ -543,7 +543,7 @@ def test_what_was_tried_before_a_send_is_nothing_that_was_sent_since(workspace: 
 def test_a_late_refusal_changes_nothing_that_a_person_has_settled(workspace: Workspace) -> None:
     target = make_due(workspace)
     held = looked_for(target, Undecidable(message="nobody can tell"))
-    services.resolve_target(target, published=True, url=HERE.url, actor=ACTOR, now=NOW)
+    reviewing.resolve_target(target, published=True, url=HERE.url, actor=ACTOR, now=NOW)
 
     settle_all([make_result(held, Rejected("no"))])
 

@@ -33,7 +33,7 @@ from posts.advice import BY_CODE, advise
 from posts.models import Target
 from posts.operating.restoring import doubt
 from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS
-from posts.services import look_again, resolve_target
+from posts.reviewing import look_again, resolve_target
 from tests.conftest import ApiClient
 from tests.factories import make_account
 from tests.posts.fakes import (

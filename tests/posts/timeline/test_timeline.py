@@ -13,7 +13,7 @@ from accounts.services import disconnect
 from accounts.tokens import expire
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
-from posts import services
+from posts import reviewing, services
 from posts.advice import failure
 from posts.models import Attempt, Post, Target, TargetStatus
 from posts.operating.findings import doubtful
@@ -282,7 +282,7 @@ def test_a_word_of_a_person_and_what_follows_are_told(workspace: Workspace, netw
     publish(target)
     publish(target)
 
-    services.resolve_target(Target.objects.get(pk=target.pk), published=False, url="", actor=ACTOR, now=database_now())
+    reviewing.resolve_target(Target.objects.get(pk=target.pk), published=False, url="", actor=ACTOR, now=database_now())
 
     assert [entry.kind for entry in told(target.post)] == [
         "unknown",
