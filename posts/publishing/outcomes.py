@@ -22,7 +22,7 @@ from accounts.platforms.shapes import Published
 from accounts.tokens import obstacle
 from ouipost.claims import Claim, engine_time, spread
 from ouipost.phrases import Phrase
-from posts.advice import failure, rest_unsent
+from posts.advice import answered_too_late, failure, rest_unsent
 from posts.lateness import GIVE_UP_AFTER, LEAST_TRYING
 from posts.models import REMOTE_ID_LENGTH, Target, TargetStatus
 
@@ -192,10 +192,25 @@ def when_out(target: Target, published: Published, *, is_doubtful: bool = False,
     """
     parts = [*target.parts, asdict(published)]
     if len(parts) > target.replies:
-        return _published(parts[0]["remote_id"], parts[0]["url"], now=now) | ({"parts": parts} if parts[1:] else {})
+        return _out(parts, now=now)
     following = {"parts": parts, "remote_id": parts[0]["remote_id"], "url": parts[0]["url"]}
     state = {"outcome_unknown": True, "absences": 0, "sends": 1} if is_doubtful else NOTHING_THERE | {"sends": 0}
     return following | state | {"handles": {}, "error": None, "due_at": now}
+
+
+def when_over(target: Target, published: Published, *, now: datetime) -> dict[str, Any]:
+    """Return the columns of a target that was over when it became known that the post, or one of its replies, is out:
+    what follows is not sent any more. One that was published already keeps its time."""
+    parts = [*target.parts, asdict(published)]
+    is_whole = len(parts) > target.replies
+    error = None if is_whole else answered_too_late(sent=len(parts), replies=target.replies)
+    out = _out(parts, now=target.published_at or now)
+    return out | {"error": error} | ({} if is_whole else {"parts": parts})
+
+
+def _out(parts: Sequence[dict[str, Any]], *, now: datetime) -> dict[str, Any]:
+    """Return the columns of a published target, with its parts if there are several."""
+    return _published(parts[0]["remote_id"], parts[0]["url"], now=now) | ({"parts": parts} if parts[1:] else {})
 
 
 def _taken(target: Target, error: StillWorking, result: AttemptResult, *, now: datetime) -> dict[str, Any]:

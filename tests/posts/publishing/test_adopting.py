@@ -10,7 +10,7 @@ from accounts.platforms.errors import AuthExpired, Duplicate, Rejected, Unavaila
 from accounts.platforms.shapes import Published
 from accounts.services import disconnect
 from ouipost.claims import Claim, database_now
-from posts import services
+from posts import pausing, services
 from posts.models import Post, Target
 from posts.publishing.outcomes import Undecidable
 from posts.publishing.past_answers import late_posts, said_to_be_there
@@ -24,6 +24,8 @@ from tests.posts.fakes import (
     being_looked_for,
     bring_forward,
     claim,
+    claim_targets,
+    error_of,
     make_due,
     make_result,
     outcomes,
@@ -34,6 +36,7 @@ from tests.posts.fakes import (
 from tests.posts.publishing.test_settling import lost_claim, park
 from workspaces.models import Workspace
 
+THREAD = {"facebook": {"options": {"thread": ["Second", "Third"]}}}
 FIRST, SECOND = Published(remote_id="41", url=""), Published(remote_id="42", url="")
 
 
@@ -129,6 +132,117 @@ def test_a_thread_that_ended_without_its_last_part_is_whole_where_a_late_answer_
         None,
         ["41", "42"],
     )
+
+
+def cut_short(workspace: Workspace, network: ScriptedNetwork) -> tuple[Target, Claim]:
+    """Return a thread of three whose second part was looked for in vain, sent again and refused; and the claim whose
+    worker had sent that part before it froze."""
+    target = make_due(workspace, platform_content=THREAD)
+    network.committed, network.found = [FIRST, Rejected("no", status=400)], [[]]
+    publish(target)
+    bring_forward(target)
+    sender = claim(target)
+    bring_forward(target, outcome_unknown=True, sends=1, sent_at=NOW, armed_at=NOW)
+    for _ in range(2):
+        ended = publish(target)
+    assert (ended.status, len(ended.parts)) == ("published", 1)
+    network.forget()
+    return ended, sender
+
+
+def failed_thread(workspace: Workspace, network: ScriptedNetwork) -> tuple[Target, Claim]:
+    target, sender = given_up(workspace)
+    Target.objects.filter(pk=target.pk).update(replies=2, give_up_at=database_now() + timedelta(hours=1))
+    network.forget()
+    return target, sender
+
+
+def missed_thread(workspace: Workspace, network: ScriptedNetwork) -> tuple[Target, Claim]:
+    target, sender = failed_thread(workspace, network)
+    services.retry_post(target.post, actor=ACTOR, now=database_now())
+    bring_forward(target, due_at=database_now() - timedelta(days=1))
+    assert claim_targets(1) == []
+    assert Target.objects.get(pk=target.pk).status == "missed"
+    return target, sender
+
+
+def cancelled_thread(workspace: Workspace, network: ScriptedNetwork) -> tuple[Target, Claim]:
+    target, sender = failed_thread(workspace, network)
+    services.retry_post(target.post, actor=ACTOR, now=database_now())
+    disconnect(target.account, actor=ACTOR, now=database_now())
+    return target, sender
+
+
+def thread_in_doubt_for_hours(workspace: Workspace, network: ScriptedNetwork) -> tuple[Target, Claim]:
+    target = make_due(workspace)
+    sender = lost_claim(target)
+    park(target)
+    Target.objects.filter(pk=target.pk).update(replies=2, give_up_at=database_now())
+    return target, sender
+
+
+@pytest.mark.parametrize(
+    ("end", "found"),
+    [(cut_short, 2), (failed_thread, 1), (missed_thread, 1), (cancelled_thread, 1), (thread_in_doubt_for_hours, 1)],
+)
+def test_a_late_answer_about_a_thread_that_is_over_sends_nothing_more_of_it(
+    workspace: Workspace,
+    network: ScriptedNetwork,
+    end: Callable[[Workspace, ScriptedNetwork], tuple[Target, Claim]],
+    found: int,
+) -> None:
+    target, sender = end(workspace, network)
+
+    settle_all([make_result(sender, SECOND)])
+
+    settled = Target.objects.get(pk=target.pk)
+    assert (settled.status, len(settled.parts), settled.parts[-1]["remote_id"]) == ("published", found, "42")
+    told_so = f"{found} of 3 parts are out. The network's response came too late for sending what follows."
+    assert (error_of(settled)["message"], error_of(settled)["who_acts"]) == (told_so, "caller")
+    assert (settled.due_at, settled.remote_id) == (None, settled.parts[0]["remote_id"])
+    assert (claim_targets(1), network.sent) == ([], [])
+
+
+def test_what_follows_in_a_thread_that_had_ended_in_a_restored_copy_is_looked_for_and_not_sent(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target, sender = failed_thread(workspace, network)
+    pausing.pause("all", reason="Restored", actor=ACTOR, now=database_now(), after_restore=True)
+    settle_all([make_result(sender, FIRST)])
+    network.found = [[]]
+    publish(target)
+    pausing.resume("all", actor=ACTOR, now=database_now())
+
+    settled = publish(target)
+
+    assert (network.calls, network.sent) == (["recover", "recover"], [])
+    assert (settled.status, [part["remote_id"] for part in settled.parts]) == ("published", ["41"])
+
+
+def test_a_thread_of_which_a_late_answer_names_a_part_was_published_once(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    ended, sender = cut_short(workspace, network)
+
+    settle_all([make_result(sender, SECOND)])
+
+    assert Target.objects.get(pk=ended.pk).published_at == ended.published_at
+    assert [each for each in told() if each == "post.published"] == ["post.published"]
+
+
+def test_a_thread_that_goes_on_after_a_late_answer_is_not_published_yet(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target, sender, looker = being_looked_for(workspace)
+    Target.objects.update(replies=2, parts=[{"remote_id": "41", "url": ""}], remote_id="41")
+    settle_all([make_result(looker, Unavailable("away", status=503))])
+    settle_all([make_result(sender, SECOND)])
+    bring_forward(target)
+
+    refuse_its_last_part(target)
+
+    settled = Target.objects.get(pk=target.pk)
+    assert (settled.status, len(settled.parts), settled.published_at) == ("publishing", 2, None)
 
 
 def test_a_second_id_of_a_part_is_not_taken_for_the_next_part(workspace: Workspace) -> None:
