@@ -83,8 +83,8 @@ class AttemptResult:
     listing_lag: float
     exchanges: Sequence[Exchange] = ()
     """The last requests to the network, and its answers."""
-    is_paused: bool = False
-    """True if it was looked for during a pause: after a restore, the parts that follow may be out as well."""
+    is_restored: bool = False
+    """True if it was looked for in a restored copy: the parts that follow may be out as well."""
     waited: timedelta | None = None
     """How long the account has already waited for a quota without a known end."""
     sent_at: datetime | None = None
@@ -144,7 +144,7 @@ def next_state(target: Target, result: AttemptResult, *, now: datetime) -> dict[
     """Return the columns that the outcome sets."""
     match result.outcome:
         case Published() as published:
-            return when_out(target, published, is_doubtful=result.is_paused, now=now)
+            return when_out(target, published, is_doubtful=result.is_restored, now=now)
         case ProcessingFailed() as gave_it_up:
             return NOTHING_THERE | _failed(target, gave_it_up, now=now)
         case StillWorking() as working:  # from `prepare` it is a Later

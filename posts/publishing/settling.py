@@ -163,7 +163,7 @@ def _release(
     """Give the targets back, each in its next state; returns when each is due again."""
     states = {result.claim: _state(targets[result.claim.pk], result, now=now) for result in results}
     ended = [each for each in results if _ends_in_vain(targets[each.claim.pk], each, states[each.claim])]
-    doubtful = {each.claim.pk for each in ended if each.is_paused}
+    doubtful = {each.claim.pk for each in ended if each.is_restored}
     found_out = adopted([targets[each.claim.pk] for each in ended], doubtful=doubtful, now=now)
     rows = []
     for claim, values in states.items():

@@ -282,7 +282,7 @@ def test_the_part_after_one_adopted_in_a_restored_copy_is_looked_for_first(works
     settle_all([make_result(lost_claim(target), HERE)])
     bring_forward(target)
     nobody_knows = Undecidable(message="Nobody can tell.")
-    asked = {"recovery": Recovery.PARK, "unresolved": True, "is_paused": True, "step": "recover"}
+    asked = {"recovery": Recovery.PARK, "unresolved": True, "is_restored": True, "step": "recover"}
 
     settle_all([make_result(claim(target), nobody_knows, **asked)])
 
