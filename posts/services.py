@@ -27,7 +27,7 @@ from posts.addresses import settle_at
 from posts.advice import rest_unsent
 from posts.asking import question
 from posts.content import compose
-from posts.due import UNSCHEDULED, are_due, send_denied, send_now, set_due
+from posts.due import UNSCHEDULED, are_due, forget_named, send_denied, send_now, set_due
 from posts.following import follow
 from posts.media import files
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
@@ -417,17 +417,24 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
     details = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     if published:
         settle_at(locked, url, now=now)
-    elif locked.account.is_connected:
-        send_denied(locked, now=now)
     else:
-        removal.leave_unsent(locked, now=now)
-        details["account"] = "disconnected"
+        details |= _deny(locked, now=now)
     changed = sync(post)
     record("resolved", post, actor=actor, **details, **changes(before, post))
     if changed == DRAFT:
         record("unscheduled", post, actor=actor, **changes(before, post))
     record_outcome(post, changed)
     return post
+
+
+def _deny(target: Target, *, now: datetime) -> dict[str, str]:
+    """Send a target that a person declared not to be out, or call it off; returns what else the journal shows."""
+    forget_named(target)
+    if target.account.is_connected:
+        send_denied(target, now=now)
+        return {}
+    removal.leave_unsent(target, now=now)
+    return {"account": "disconnected"}
 
 
 @transaction.atomic

@@ -8,10 +8,10 @@ from accounts import pauses
 from accounts.models import SocialAccount
 from accounts.platforms.shapes import Published
 from ouipost.events.journal import Actor
-from posts.models import TAKEN_FROM_WORKERS, Post, Target, TargetStatus
+from posts.models import LATE, TAKEN_FROM_WORKERS, Post, Target, TargetStatus
 from posts.publishing.looking import one_of
 from posts.publishing.outcomes import Undecidable, code_of, gave_up, review, when_out, when_over
-from posts.publishing.past_answers import LATE, late_posts
+from posts.publishing.past_answers import late_posts
 from posts.removal import UNSENT
 from posts.status import sync_each
 

@@ -20,11 +20,11 @@ from ouipost.moments import written_in_utc
 from ouipost.phrases import Phrase
 from posts import pausing
 from posts.lateness import GIVE_UP_AFTER
-from posts.models import Attempt, Media, Post, Target, TargetStatus
+from posts.models import LATE, Attempt, Media, Post, Target, TargetStatus
 from posts.publishing.adopting import adopt, adopted
 from posts.publishing.holding import hold_account
 from posts.publishing.outcomes import AttemptResult, Later, Outcome, code_of, is_definite, next_state
-from posts.publishing.past_answers import LATE, was_only_looked_for
+from posts.publishing.past_answers import was_only_looked_for
 from posts.status import sync_each
 
 logger = logging.getLogger(__name__)

@@ -261,19 +261,66 @@ def test_a_second_id_of_a_part_is_not_taken_for_the_next_part(workspace: Workspa
     assert late_posts([settled]) == [[]]
 
 
-def test_a_target_with_two_late_ids_is_left_to_a_person(workspace: Workspace) -> None:
+def named_twice(workspace: Workspace) -> tuple[Target, Claim]:
+    """Return a target in doubt of which two late answers name a post each, and a claim that has not answered yet."""
     target = make_due(workspace)
-    first = lost_claim(target)
-    bring_forward(target)
-    second = lost_claim(target)
-    bring_forward(target, sends=2)
-    settle_all([make_result(first, FIRST), make_result(second, SECOND)])
-
+    claims = []
+    for _ in range(3):
+        claims.append(claim(target))
+        bring_forward(target, claim_count=0)
+    bring_forward(target, sends=3)
+    settle_all([make_result(claims[0], FIRST), make_result(claims[1], SECOND)])
     settle_all([make_result(claim(target), Rejected("no", status=400), step="prepare")])
+    return Target.objects.select_related("post", "account").get(pk=target.pk), claims[2]
 
-    settled = Target.objects.get(pk=target.pk)
-    assert settled.error is not None
-    assert (settled.status, settled.error["code"]) == ("needs_review", "OUTCOME_UNKNOWN")
+
+def deny(target: Target) -> None:
+    services.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
+
+
+def test_a_target_with_two_late_ids_is_left_to_a_person(workspace: Workspace) -> None:
+    settled, _ = named_twice(workspace)
+
+    assert (settled.status, error_of(settled)["code"]) == ("needs_review", "OUTCOME_UNKNOWN")
+
+
+def test_what_a_person_denies_is_sent_although_late_answers_named_several_posts(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target, _ = named_twice(workspace)
+    network.found = [[]]
+
+    deny(target)
+    settled = publish(target)
+
+    assert (settled.status, settled.remote_id, len(network.sent)) == ("published", HERE.remote_id, 1)
+
+
+def test_what_is_answered_after_a_person_denied_what_was_known_counts(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target, unanswered = named_twice(workspace)
+    deny(target)
+
+    settle_all([make_result(unanswered, Published(remote_id="43", url=""))])
+    settled = publish(target)
+
+    assert (settled.status, settled.remote_id, network.sent) == ("published", "43", [])
+
+
+def test_what_a_person_had_called_off_stays_so_when_another_target_of_the_post_is_settled(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target, _ = named_twice(workspace)
+    other = make_account(workspace, remote_id="2002", default_of=None)
+    beside = Target.objects.create(post=target.post, account=other, platform=other.platform, status="failed")
+    disconnect(target.account, actor=ACTOR, now=database_now())
+    deny(target)
+    services.retry_post(target.post, actor=ACTOR, now=database_now())
+
+    publish(beside)
+
+    assert sorted(states(target.post)) == ["cancelled", "published"]
 
 
 def test_the_part_after_one_adopted_in_a_restored_copy_is_looked_for_first(workspace: Workspace) -> None:
