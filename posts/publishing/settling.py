@@ -63,8 +63,8 @@ def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
     told = [(result, calls.word(result.outcome), next_at[result.claim.pk]) for result in tried]
     _log([*told, *((result, LATE, None) for result in _unlogged(late))], targets, now=now)
     answered = {result.claim.pk for result in late}
-    called_off = [each.pk for each in targets.values() if each.status == TargetStatus.CANCELLED and each.sends]
-    adopt([targets[pk] for pk in answered.union(called_off)], targets.values(), now=now)
+    beside = {each.pk for each in targets.values() if each.sends} - {result.claim.pk for result in settled}
+    adopt([targets[pk] for pk in answered | beside], targets.values(), now=now)
     sync_each(posts.values(), targets.values(), now=now)
     _record_rejected_files([targets[result.claim.pk] for result in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.models import SocialAccount
 from accounts.platforms.base import Recovery
 from accounts.platforms.errors import AuthExpired, Duplicate, Rejected, Unavailable
 from accounts.platforms.shapes import Published
@@ -31,6 +32,7 @@ from tests.posts.fakes import (
     outcomes,
     publish,
     states,
+    status_of,
     told,
 )
 from tests.posts.publishing.test_settling import lost_claim, park
@@ -358,6 +360,27 @@ def test_a_post_that_waits_for_its_time_is_not_begun_by_what_is_known_of_a_lost_
     publish(Target.objects.get(post=post, account=other))
     gone = Post.objects.get(pk=post.pk)
     assert (gone.status, states(gone)) == ("published", ["published", "published"])
+
+
+def test_what_was_missed_while_the_post_waited_for_another_account_is_settled_with_that(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target, sender = given_up(workspace)
+    services.unschedule_post(target.post, actor=ACTOR)
+    settle_all([make_result(sender, HERE)])
+    other = make_account(workspace, remote_id="2002", default_of=None)
+    both = {"destinations": [target.account_id, other.pk]}
+    services.update_post(target.post, values=both, actor=ACTOR, now=NOW)
+    post, now = Post.objects.get(pk=target.post_id), database_now()
+    services.schedule_post(post, scheduled_at=now + timedelta(days=1), zone="UTC", actor=ACTOR, now=now)
+    SocialAccount.objects.filter(pk=other.pk).update(held_until=now + timedelta(days=1))
+    bring_forward(target, due_at=now - timedelta(days=1))
+    assert (claim_targets(1), states(post)) == ([], ["missed", "scheduled"])
+    network.committed = [SECOND]
+
+    publish(Target.objects.get(post=post, account=other))
+
+    assert (states(post), status_of(post)) == (["published", "published"], "published")
 
 
 def test_a_duplicate_is_believed_though_the_databases_clock_was_set_back(workspace: Workspace) -> None:
