@@ -22,12 +22,21 @@ def in_force() -> list[Pause]:
 
 def of_all() -> Pause | None:
     """Return the pause of everything; None if there is none."""
-    return next((each for each in in_force() if each.scope == PauseScope.ALL), None)
+    return _of_all(in_force())
+
+
+def _of_all(pauses: Iterable[Pause]) -> Pause | None:
+    return next((each for each in pauses if each.scope == PauseScope.ALL), None)
 
 
 def is_after_restore() -> bool:
     """Whether everything is paused because the database is a restored copy, which lacks later changes."""
-    paused = of_all()
+    return tell_of_restore(in_force())
+
+
+def tell_of_restore(pauses: Iterable[Pause]) -> bool:
+    """Whether one of these pauses is of everything, because the database is a restored copy."""
+    paused = _of_all(pauses)
     return paused is not None and paused.is_after_restore
 
 

@@ -57,3 +57,13 @@ def rest_unsent(reason: str, *, sent: int, replies: int) -> Phrase:
     return Phrase(
         "{sent} of {all} parts are out; the next was not accepted. {error}", sent=sent, all=replies + 1, error=reason
     )
+
+
+def answered_too_late(*, sent: int, replies: int) -> dict[str, Any]:
+    """Return the error of a post of several parts that was over when its network's answer to the last of these came."""
+    message = Phrase(
+        "{sent} of {all} parts are out. The network's response came too late for sending what follows.",
+        sent=sent,
+        all=replies + 1,
+    )
+    return failure("PLATFORM_UNAVAILABLE", message, who_acts=WhoActs.CALLER)

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 
 from accounts import registry
 from posts import doorbell
 from posts.lateness import GIVE_UP_AFTER
-from posts.models import Target, TargetStatus
+from posts.models import LATE, Attempt, Target, TargetStatus
 
 UNTRIED: dict[str, Any] = {
     "attempts": 0,
@@ -57,6 +58,15 @@ def send_now(targets: Iterable[Target], *, now: datetime) -> None:
     """Have workers send targets at once, as if they had never been tried."""
     _make_due(targets, TargetStatus.PUBLISHING, at=now)
     transaction.on_commit(doorbell.ring, robust=True)
+
+
+def forget_named(target: Target) -> None:
+    """Forget the posts that late answers have named so far, as a person says that none of them is the target's. Answers
+    to later claims still count."""
+    named = Attempt.objects.filter(target=target, outcome=LATE).exclude(remote_id="")
+    fence = named.aggregate(last=Max("fence"))["last"]
+    if fence is not None:
+        Target.objects.filter(pk=target.pk).update(forgotten_fence=max(fence, target.forgotten_fence or 0))
 
 
 def send_denied(target: Target, *, now: datetime) -> None:

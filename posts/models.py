@@ -320,6 +320,10 @@ TAKEN_FROM_WORKERS: dict[str, Any] = {
 """The columns that take a target from workers: none claims it any more, and one that holds it loses its claim."""
 
 
+LATE = "late"
+"""The outcome of an attempt whose claim was lost before its answer came."""
+
+
 class Attempt(models.Model):
     """One visible call, or one look for its effect; rows are only ever added."""
 

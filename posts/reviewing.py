@@ -15,7 +15,7 @@ from posts import doorbell, removal
 from posts.addresses import settle_at
 from posts.advice import rest_unsent
 from posts.asking import question
-from posts.due import send_denied
+from posts.due import forget_named, send_denied
 from posts.models import Post, PostStatus, Target, TargetStatus
 from posts.services import WrongStatus, lock, lock_in
 from posts.status import record_outcome, snapshot, sync, sync_and_tell
@@ -36,17 +36,24 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
     details = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     if published:
         settle_at(locked, url, now=now)
-    elif locked.account.is_connected:
-        send_denied(locked, now=now)
     else:
-        removal.leave_unsent(locked, now=now)
-        details["account"] = "disconnected"
+        details |= _deny(locked, now=now)
     changed = sync(post)
     record("resolved", post, actor=actor, **details, **changes(before, post))
     if changed == PostStatus.DRAFT:
         record("unscheduled", post, actor=actor, **changes(before, post))
     record_outcome(post, changed)
     return post
+
+
+def _deny(target: Target, *, now: datetime) -> dict[str, str]:
+    """Send a target that a person declared not to be out, or call it off; returns what else the journal shows."""
+    forget_named(target)
+    if target.account.is_connected:
+        send_denied(target, now=now)
+        return {}
+    removal.leave_unsent(target, now=now)
+    return {"account": "disconnected"}
 
 
 @transaction.atomic

@@ -8,14 +8,16 @@ from accounts import pauses
 from accounts.models import SocialAccount
 from accounts.platforms.shapes import Published
 from ouipost.events.journal import Actor
-from posts.models import TAKEN_FROM_WORKERS, Post, Target, TargetStatus
+from posts.models import LATE, TAKEN_FROM_WORKERS, Post, Target, TargetStatus
 from posts.publishing.looking import one_of
-from posts.publishing.outcomes import Undecidable, code_of, review, when_out
-from posts.publishing.past_answers import LATE, late_posts
+from posts.publishing.outcomes import Undecidable, code_of, gave_up, review, when_out, when_over
+from posts.publishing.past_answers import late_posts
 from posts.removal import UNSENT
 from posts.status import sync_each
 
 IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.MISSED, TargetStatus.CANCELLED)
+STILL_OPEN = (TargetStatus.PUBLISHING, TargetStatus.NEEDS_REVIEW)
+"""The statuses of targets of whose end nobody was told yet."""
 NOT_GOING = (TargetStatus.DRAFT, TargetStatus.SCHEDULED)
 """The statuses of targets whose posts have not begun to go out."""
 
@@ -29,17 +31,23 @@ def adopted(targets: Sequence[Target], *, doubtful: Collection[str] = (), now: d
     for target, late in zip(targets, late_posts(targets) if targets else [], strict=True):
         match one_of(late):
             case Published() as post:
-                found[target.pk] = _going_on(target) | when_out(
-                    target, post, is_doubtful=target.pk in doubtful, now=now
-                )
+                found[target.pk] = _as_out(target, post, is_doubtful=target.pk in doubtful, now=now)
             case Undecidable(message=message) if target.status != TargetStatus.NEEDS_REVIEW:
                 found[target.pk] = review(message)
     return found
 
 
-def _going_on(target: Target) -> dict[str, Any]:
-    """Return the columns of a target that is adopted: what was answered so far is about a part that is out."""
-    return {"status": TargetStatus.PUBLISHING, "claim_count": 0, "forgotten_fence": target.fence}
+def _as_out(target: Target, post: Published, *, is_doubtful: bool, now: datetime) -> dict[str, Any]:
+    """Return the columns of a target that is adopted: what was answered so far is about a part that is out.
+
+    Of one that had ended, or whose time for trying is over, nothing more is sent; what is doubtful is still looked for.
+    """
+    is_over = target.status not in STILL_OPEN or gave_up(target, now=now)
+    going_on = {"status": TargetStatus.PUBLISHING, "claim_count": 0, "forgotten_fence": target.fence}
+    if is_over and not is_doubtful:
+        return going_on | when_over(target, post, now=now)
+    given = {"give_up_at": now} if is_over else {}
+    return going_on | given | {"published_at": None} | when_out(target, post, is_doubtful=is_doubtful, now=now)
 
 
 def adopt(ended: Iterable[Target], targets: Iterable[Target], *, now: datetime) -> None:

@@ -42,6 +42,8 @@ class Loaded:
     at: datetime
     is_paused: bool = False
     """True if a pause forbids new sends; looked up only for targets in doubt."""
+    is_restored: bool = False
+    """True if that pause is because the database is a restored copy: what follows may be out as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +88,15 @@ def load_all(held: Sequence[Claim]) -> list[Loaded | None]:
         target.post.workspace = target.account.workspace = workspaces[target.account.workspace_id]
     media = files.as_contents([target.post for target in targets.values()])
     paused = pauses.in_force() if any(target.outcome_unknown for target in targets.values()) else []
+    is_restored = pauses.tell_of_restore(paused)
     found = {
-        pk: Loaded(target=target, media=media[target.post_id], at=now, is_paused=_is_paused(target, paused))
+        pk: Loaded(
+            target=target,
+            media=media[target.post_id],
+            at=now,
+            is_paused=_is_paused(target, paused),
+            is_restored=is_restored,
+        )
         for pk, target in targets.items()
     }
     return [found.get(claim.pk) for claim in held]

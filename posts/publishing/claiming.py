@@ -26,7 +26,6 @@ from posts.publishing.adopting import adopt_and_sync
 from posts.publishing.capacity import Room, in_flight
 from posts.publishing.holding import hold_account, is_line_due, pace_account, put_back
 from posts.removal import call_off
-from posts.status import sync_and_tell
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
@@ -151,18 +150,20 @@ def _claim_one_by_one(limit: int, *, suspects: bool) -> list[Claim]:
 
 @transaction.atomic
 def _end(pk: str) -> None:
-    """End a target that this worker cannot claim; one that may be out is left to a person.
+    """End a target that this worker cannot claim; one that may be out is left to a person, unless a late answer has
+    named its post.
 
     If two versions run side by side, the other may understand the row: a target that it has claimed is left alone.
     """
+    now = claims.database_now()
     post = Post.objects.select_for_update().filter(targets=pk).first()
-    target = Target.objects.select_for_update().filter(claims.is_due(claims.database_now()), pk=pk).first()
+    target = Target.objects.select_for_update().filter(claims.is_due(now), pk=pk).first()
     if post is None or target is None:
         return
     status = TargetStatus.NEEDS_REVIEW if target.may_be_out else TargetStatus.FAILED
     error = failure("PLATFORM_UNAVAILABLE", INTERNAL_ERROR, retryable=True, who_acts=WhoActs.OPERATOR)
     Target.objects.filter(pk=pk).update(status=status, error=error, **TAKEN_FROM_WORKERS)
-    sync_and_tell(post)
+    adopt_and_sync([post.pk], now=now)
 
 
 def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) -> list[Claim] | None:

@@ -63,7 +63,7 @@ def take(turn: Turn) -> None:
         started_at=turn.started_at,
         recovery=turn.recovery,
         listing_lag=turn.connector.listing_lag,
-        is_paused=turn.is_paused,
+        is_restored=turn.is_restored,
         exchanges=turn.exchanges,
         refused=turn.refused,
         sent_at=None if turn.target.outcome_unknown and turn.step != "commit" else turn.target.armed_at,

@@ -132,7 +132,7 @@ def _locked(where: Path) -> Iterator[IO[bytes]]:
 
 
 def _encoded(result: AttemptResult) -> dict[str, Any]:
-    facts = {name: getattr(result, name) for name in ("step", "unresolved", "listing_lag", "is_paused")}
+    facts = {name: getattr(result, name) for name in ("step", "unresolved", "listing_lag", "is_restored")}
     return facts | {
         "target": result.claim.pk,
         "fence": result.claim.fence,
@@ -168,5 +168,5 @@ def _decoded(line: dict[str, Any]) -> AttemptResult:
         sent_at=datetime.fromisoformat(line["sent_at"]) if line.get("sent_at") else None,
         recovery=Recovery(line["recovery"]),
         listing_lag=line["listing_lag"],
-        is_paused=line["is_paused"],
+        is_restored=line.get("is_restored", False),
     )

@@ -22,7 +22,7 @@ from accounts.platforms.shapes import Published
 from accounts.tokens import obstacle
 from ouipost.claims import Claim, engine_time, spread
 from ouipost.phrases import Phrase
-from posts.advice import failure, rest_unsent
+from posts.advice import answered_too_late, failure, rest_unsent
 from posts.lateness import GIVE_UP_AFTER, LEAST_TRYING
 from posts.models import REMOTE_ID_LENGTH, Target, TargetStatus
 
@@ -83,8 +83,8 @@ class AttemptResult:
     listing_lag: float
     exchanges: Sequence[Exchange] = ()
     """The last requests to the network, and its answers."""
-    is_paused: bool = False
-    """True if it was looked for during a pause: after a restore, the parts that follow may be out as well."""
+    is_restored: bool = False
+    """True if it was looked for in a restored copy: the parts that follow may be out as well."""
     waited: timedelta | None = None
     """How long the account has already waited for a quota without a known end."""
     sent_at: datetime | None = None
@@ -144,7 +144,7 @@ def next_state(target: Target, result: AttemptResult, *, now: datetime) -> dict[
     """Return the columns that the outcome sets."""
     match result.outcome:
         case Published() as published:
-            return when_out(target, published, is_doubtful=result.is_paused, now=now)
+            return when_out(target, published, is_doubtful=result.is_restored, now=now)
         case ProcessingFailed() as gave_it_up:
             return NOTHING_THERE | _failed(target, gave_it_up, now=now)
         case StillWorking() as working:  # from `prepare` it is a Later
@@ -192,10 +192,25 @@ def when_out(target: Target, published: Published, *, is_doubtful: bool = False,
     """
     parts = [*target.parts, asdict(published)]
     if len(parts) > target.replies:
-        return _published(parts[0]["remote_id"], parts[0]["url"], now=now) | ({"parts": parts} if parts[1:] else {})
+        return _out(parts, now=now)
     following = {"parts": parts, "remote_id": parts[0]["remote_id"], "url": parts[0]["url"]}
     state = {"outcome_unknown": True, "absences": 0, "sends": 1} if is_doubtful else NOTHING_THERE | {"sends": 0}
     return following | state | {"handles": {}, "error": None, "due_at": now}
+
+
+def when_over(target: Target, published: Published, *, now: datetime) -> dict[str, Any]:
+    """Return the columns of a target that was over when it became known that the post, or one of its replies, is out:
+    what follows is not sent any more. One that was published already keeps its time."""
+    parts = [*target.parts, asdict(published)]
+    is_whole = len(parts) > target.replies
+    error = None if is_whole else answered_too_late(sent=len(parts), replies=target.replies)
+    out = _out(parts, now=target.published_at or now)
+    return out | {"error": error} | ({} if is_whole else {"parts": parts})
+
+
+def _out(parts: Sequence[dict[str, Any]], *, now: datetime) -> dict[str, Any]:
+    """Return the columns of a published target, with its parts if there are several."""
+    return _published(parts[0]["remote_id"], parts[0]["url"], now=now) | ({"parts": parts} if parts[1:] else {})
 
 
 def _taken(target: Target, error: StillWorking, result: AttemptResult, *, now: datetime) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from django.db.models import QuerySet
 from accounts.platforms.shapes import Published
 from ouipost.claims import engine_time
 from posts.lateness import LEASE_SECONDS
-from posts.models import Attempt, Target
+from posts.models import LATE, Attempt, Target
 
-LATE, OUT, DUPLICATE = "late", "published", "duplicate"
+OUT, DUPLICATE = "published", "duplicate"
 """Outcomes of attempts."""
 
 

@@ -20,11 +20,11 @@ from ouipost.moments import written_in_utc
 from ouipost.phrases import Phrase
 from posts import pausing
 from posts.lateness import GIVE_UP_AFTER
-from posts.models import Attempt, Media, Post, Target, TargetStatus
+from posts.models import LATE, Attempt, Media, Post, Target, TargetStatus
 from posts.publishing.adopting import adopt, adopted
 from posts.publishing.holding import hold_account
 from posts.publishing.outcomes import AttemptResult, Later, Outcome, code_of, is_definite, next_state
-from posts.publishing.past_answers import LATE, was_only_looked_for
+from posts.publishing.past_answers import was_only_looked_for
 from posts.status import sync_each
 
 logger = logging.getLogger(__name__)
@@ -63,8 +63,8 @@ def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
     told = [(result, calls.word(result.outcome), next_at[result.claim.pk]) for result in tried]
     _log([*told, *((result, LATE, None) for result in _unlogged(late))], targets, now=now)
     answered = {result.claim.pk for result in late}
-    called_off = [each.pk for each in targets.values() if each.status == TargetStatus.CANCELLED and each.sends]
-    adopt([targets[pk] for pk in answered.union(called_off)], targets.values(), now=now)
+    beside = {each.pk for each in targets.values() if each.sends} - {result.claim.pk for result in settled}
+    adopt([targets[pk] for pk in answered | beside], targets.values(), now=now)
     sync_each(posts.values(), targets.values(), now=now)
     _record_rejected_files([targets[result.claim.pk] for result in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)
@@ -163,7 +163,7 @@ def _release(
     """Give the targets back, each in its next state; returns when each is due again."""
     states = {result.claim: _state(targets[result.claim.pk], result, now=now) for result in results}
     ended = [each for each in results if _ends_in_vain(targets[each.claim.pk], each, states[each.claim])]
-    doubtful = {each.claim.pk for each in ended if each.is_paused}
+    doubtful = {each.claim.pk for each in ended if each.is_restored}
     found_out = adopted([targets[each.claim.pk] for each in ended], doubtful=doubtful, now=now)
     rows = []
     for claim, values in states.items():

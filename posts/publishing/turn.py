@@ -43,7 +43,7 @@ class Turn:
         if loaded is None:
             raise LostClaim
         self.claim, self.writer, self.is_ending = claim, writer, is_ending
-        self.started_at, self.is_paused = loaded.at, loaded.is_paused
+        self.started_at, self.is_paused, self.is_restored = loaded.at, loaded.is_paused, loaded.is_restored
         self.target, self.media, self.account = loaded.target, loaded.media, loaded.target.account
         self.connector = registry.of(self.account)
         self.step, self.unresolved, self.recovery = "prepare", self.target.outcome_unknown, self.connector.recovery

@@ -25,8 +25,8 @@ from adminapi.templatetags.charts import region
 from adminapi.templatetags.console import outcome
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
+from posts.models import LATE
 from posts.publishing.outcomes import Absent, Later, Undecidable
-from posts.publishing.past_answers import LATE
 from tests.console.conftest import browser_of
 from tests.factories import NOW, make_user
 

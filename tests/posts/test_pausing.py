@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import pauses
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.errors import Unavailable, WhoActs
+from accounts.platforms.errors import Duplicate, Unavailable, WhoActs
 from accounts.platforms.shapes import Published
 from analytics.models import AccountSync
 from analytics.sync import due_accounts
@@ -35,9 +35,11 @@ from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
 from tests.posts.fakes import (
     ACTOR,
+    HERE,
     ScriptedNetwork,
     bring_forward,
     claim_targets,
+    error_of,
     make_due,
     publish,
     publish_claimed,
@@ -267,6 +269,26 @@ def test_what_surely_did_not_arrive_waits_for_the_end_of_the_pause(
     assert calls == ["recover", "recover", "prepare"]
     assert (absent.status, absent.outcome_unknown, in_the_pause) == ("publishing", False, set())
     assert (sent.status, network.calls[3:]) == ("published", ["prepare", "commit"])
+
+
+THREAD = {"facebook": {"options": {"thread": ["Second"]}}}
+
+
+@pytest.mark.parametrize("paused", [("all",), ("network", "facebook")])
+def test_a_part_that_was_not_sent_yet_is_not_in_doubt_because_the_one_before_was_found_in_a_pause(
+    workspace: Workspace, network: ScriptedNetwork, paused: tuple[str, ...]
+) -> None:
+    target = send_into_the_dark(make_due(workspace, platform_content=THREAD), network)
+    network.found = [[HERE]]
+    begin(*paused)
+
+    found = publish(target)
+
+    assert (found.status, found.outcome_unknown, found.sends, taken()) == ("publishing", False, 0, set())
+    end(*paused)
+    network.committed = [Duplicate("You have posted this already.", status=403)]
+    refused = publish(target)
+    assert (refused.status, error_of(refused)["code"], len(network.sent)) == ("published", "CONTENT_REJECTED", 1)
 
 
 def test_what_was_claimed_before_the_pause_and_not_sent_yet_keeps_its_place(

@@ -22,23 +22,28 @@ from ouipost.engine import Engine
 from ouipost.events.delivery import Deliverer
 from ouipost.events.models import Delivery, Message, Webhook
 from ouipost.writer import Inline
-from posts import rules
+from posts import rules, services
 from posts.media import files
 from posts.models import Media, Post, Slot, Target, TargetStatus
 from posts.publishing import claiming
 from posts.publishing.publisher import Publisher
+from posts.publishing.settling import settle_all
 from tests.breaking import JSON_COLUMNS, break_rows, name_of
 from tests.console.world import make_world
 from tests.factories import NOW, make_account, make_media, make_schedule, make_workspace
 from tests.posts.fakes import (
+    ACTOR,
+    HERE,
     ScriptedNetwork,
     bring_forward,
     claim,
     claim_targets,
     error_of,
     make_due,
+    make_result,
     send_into_the_dark,
 )
+from tests.posts.publishing.test_adopting import given_up
 from workspaces.models import User, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -308,6 +313,22 @@ def test_a_target_that_breaks_the_claim_of_all_is_ended_and_keeps_no_other_from_
     assert f"Target {sick.pk} cannot be claimed" in caplog.text
 
 
+def test_a_target_that_cannot_be_claimed_is_published_where_a_late_answer_names_its_post(
+    network: ScriptedNetwork, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, sender = given_up(workspace)
+    make_one("Sound", remote_id="1002")
+    services.unschedule_post(target.post, actor=ACTOR)
+    settle_all([make_result(sender, HERE)])
+    services.publish_post(target.post, actor=ACTOR, now=database_now())
+    _break_claims_of(target, monkeypatch)
+
+    work()
+
+    settled = Target.objects.select_related("post").get(pk=target.pk)
+    assert (settled.status, settled.remote_id, settled.post.status) == ("published", HERE.remote_id, "published")
+
+
 def test_a_target_that_breaks_its_second_claim_is_ended_and_leaves_its_account_to_others(
     sick: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,7 +378,7 @@ def test_a_target_that_cannot_even_be_ended_leaves_the_others_to_who_has_claimed
     sick: Target, sound: Target, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _break_claims_of(sick, monkeypatch)
-    monkeypatch.setattr(claiming, "sync_and_tell", lambda post: {}[post])
+    monkeypatch.setattr(claiming, "adopt_and_sync", lambda posts, now: {}[now])
 
     held = claim_targets(8)
 
