@@ -120,11 +120,16 @@ class LoginTurn(models.Model):
 
 
 class LoginAttempt(models.Model):
-    """A login attempt that failed, or has not succeeded yet."""
+    """A login attempt that failed, or has not succeeded yet.
+
+    While its password is checked it takes a place among the failures that are allowed, and is none. One whose process
+    died meanwhile counts as a failure once `checking_until` is over.
+    """
 
     email = models.CharField(max_length=64, help_text="SHA-256 of the address: it need not belong to anybody.")
     ip_address = models.CharField(max_length=45, help_text="The address, or the network of one, that is one caller.")
     at = models.DateTimeField()
+    checking_until = models.DateTimeField(null=True, help_text="None: its password was checked, and is wrong.")
 
     class Meta:
         indexes: ClassVar = [
@@ -135,6 +140,9 @@ class LoginAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"from {self.ip_address} at {self.at}"
+
+    def has_failed(self, now: datetime) -> bool:
+        return self.checking_until is None or self.checking_until <= now
 
 
 class Canary(models.Model):

@@ -83,8 +83,8 @@ def _all_posts(mode: str, workspace_ids: Sequence[str], *, workspace: Any) -> "Q
 
 def _visible(mode: str, workspace_ids: Sequence[str], *, workspace: Any, **matching: Any) -> QuerySet[Post]:
     """Match the posts of the workspace that a key with this mode and these workspaces may see."""
-    visible = Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids)))
-    return Post.objects.filter(workspace__in=visible.filter(pk=workspace), **matching)
+    visible = Workspace.objects.seen_with(mode, workspace_ids).filter(pk=workspace)
+    return Post.objects.filter(workspace__in=visible, **matching)
 
 
 def _fetch(sql: str, parameters: Sequence[Any], *, page: int, limit: int) -> list[tuple[Any, ...]]:

@@ -1,5 +1,6 @@
 """Users, workspaces and API keys."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -152,11 +153,15 @@ class WorkspaceQuerySet(models.QuerySet["Workspace"]):
         return present if user.role == Role.ADMIN else present.filter(memberships__user=user)
 
     def visible_to(self, key: "ApiKey") -> "WorkspaceQuerySet":
-        """Keep the workspaces that this key may see: its own list if it has one, and only sandboxes for a test key."""
+        """Keep the workspaces that this key may see."""
+        return self.seen_with(key.mode, key.workspace_ids)
+
+    def seen_with(self, mode: str, workspace_ids: Sequence[str]) -> "WorkspaceQuerySet":
+        """Keep what a key of this mode and list sees: the list if it has one, and only sandboxes for a test key."""
         workspaces = self.present()
-        if key.mode == KeyMode.TEST:
+        if mode == KeyMode.TEST:
             workspaces = workspaces.filter(mode=Mode.SANDBOX)
-        return workspaces.filter(pk__in=key.workspace_ids) if key.workspace_ids else workspaces
+        return workspaces.filter(pk__in=workspace_ids) if workspace_ids else workspaces
 
 
 class Workspace(models.Model):

@@ -1,4 +1,9 @@
-"""The one place that decides which rows a caller can reach: every view's queries go through it."""
+"""The rows that an API key reaches: those of the workspace that X-Workspace-ID names, if the key may see it.
+
+Which workspaces a key sees, `WorkspaceQuerySet.seen_with` alone decides, also where there is no such view: for the
+statements of `posts.listing`, for `/api/workspaces` and `/api/platforms`, and for the page that completes the sign-in
+that a key began, `accounts.hosted`. `workspaces.reach` decides what a person reaches.
+"""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
@@ -79,7 +84,7 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
     def workspace(self) -> Workspace:
         """The workspace of the request; raises WorkspaceNotFound if the key may not see it."""
         key = self.key
-        found = fetch(_seen_by, key.mode, tuple(key.workspace_ids), pk=self.workspace_id)
+        found = fetch(_seen_with, key.mode, tuple(key.workspace_ids), pk=self.workspace_id)
         if not found:
             raise WorkspaceNotFound
         return found[0]
@@ -98,6 +103,6 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
         return Workspace.objects.visible_to(self.key).filter(pk=self.workspace_id)
 
 
-def _seen_by(mode: str, workspace_ids: Sequence[str], **matching: Any) -> QuerySet[Workspace]:
+def _seen_with(mode: str, workspace_ids: Sequence[str], **matching: Any) -> QuerySet[Workspace]:
     """Match the workspaces that a key with this mode and list may see."""
-    return Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids))).filter(**matching)
+    return Workspace.objects.seen_with(mode, workspace_ids).filter(**matching)

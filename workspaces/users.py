@@ -75,7 +75,8 @@ def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: dateti
     A new role without `permissions` removes the user's own list. Raises EmailTaken, or LastAdmin.
     """
     locked, administrators = _lock(user) if RULED & set(values) else (user, [])
-    values = _with_permissions_of(locked, values)
+    if values.get("role", locked.role) != locked.role:
+        values = {"permissions": None} | values
     before = assign(locked, values)
     before.pop("password", None)
     if not _is_administrator(locked):
@@ -99,13 +100,14 @@ def _write(user: User, names: Collection[str]) -> None:
         raise Http404
 
 
-def _with_permissions_of(user: User, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values; a new role resets the own permissions, and a list equal to the role's is left out."""
-    if values.get("role", user.role) != user.role:
-        return {"permissions": None} | values
+def as_meant(user: User, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values without a list that only repeats the role's, as a GET shows it: no list is meant by it.
+
+    So a new role beside it brings its own permissions, more or fewer.
+    """
     if user.permissions is None and set(values.get("permissions") or ()) == set(user.granted_in_order):
-        return {name: value for name, value in values.items() if name != "permissions"}  # sent back as a GET shows it
-    return dict(values)
+        return {name: value for name, value in values.items() if name != "permissions"}
+    return values
 
 
 @transaction.atomic

@@ -2,6 +2,8 @@
 
 import hashlib
 import math
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,7 +12,7 @@ from django.contrib.sessions.models import Session as ConsoleSession
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Q
 
 from adminapi.models import LoginAttempt, LoginTurn, Session
 from adminapi.sessions.passwords import TooManyLogins, is_password_of
@@ -26,6 +28,11 @@ from workspaces.models import User
 LIVES = timedelta(hours=24)
 WINDOW = timedelta(minutes=15)
 MOST_OF_EMAIL, MOST_FROM_ADDRESS = 5, 20
+CHECKS_FOR = timedelta(seconds=30)
+"""More than a check takes, with its wait for others."""
+LOOKS, LOOK_SECONDS = 12, 0.25
+"""How often, and after what time, an attempt looks whether others have been checked."""
+_waiting = threading.BoundedSemaphore(20)
 
 
 class InvalidCredentials(DomainError):
@@ -57,12 +64,12 @@ def log_in(email: str, password: str, *, actor: Actor, now: datetime) -> Session
 def prove(email: str, password: str, *, actor: Actor, now: datetime, user: User | None = None) -> User:
     """Return the active user with this e-mail address and password; a caller that has just read the user can pass it.
 
-    Raises InvalidCredentials, TooManyLoginAttempts, or TooManyLogins. An attempt is counted before the password is
-    checked, so that parallel attempts count like successive ones. Neither the answer nor its speed shows whether the
-    user exists.
+    Raises InvalidCredentials, TooManyLoginAttempts, or TooManyLogins. An attempt takes its place before the password is
+    checked, so that parallel attempts are no more than successive ones. Neither the answer nor its speed shows whether
+    the user exists.
     """
     address, caller = email.strip().lower(), caller_of(actor.ip_address)
-    attempt = in_transaction(lambda: _count(hashlib.sha256(address.encode()).hexdigest(), caller, now=now))
+    attempt = _admitted(hashlib.sha256(address.encode()).hexdigest(), caller, now=now)
     user = user or User.objects.filter(email=address).first()
     try:
         is_right = is_password_of(user, password)
@@ -70,7 +77,7 @@ def prove(email: str, password: str, *, actor: Actor, now: datetime, user: User 
         attempt.delete()  # the password was not checked
         raise
     if user is None or not user.is_active or not is_right:
-        record("login_failed", user or Nobody(), actor=actor, email=_email_tried(email))
+        in_transaction(lambda: _refuse(attempt, user or Nobody(), email=_email_tried(email), actor=actor))
         raise InvalidCredentials
     in_transaction(lambda: _forgive(attempt))
     return user
@@ -85,18 +92,49 @@ def _email_tried(email: str) -> str:
     return email[:254]
 
 
-def _count(digest: str, caller: str, *, now: datetime) -> LoginAttempt:
-    """Count an attempt; attempts with the same e-mail address or caller are counted one after the other.
+def _admitted(digest: str, caller: str, *, now: datetime) -> LoginAttempt:
+    """Return an attempt with a place, for which it waits up to three seconds while others are checked.
 
-    Raises TooManyLoginAttempts without counting, so that never more rows are read than attempts are allowed.
+    Raises TooManyLoginAttempts, or TooManyLogins without a place.
+    """
+    attempt = in_transaction(lambda: _take_place(digest, caller, now=now))
+    if attempt is None and _waiting.acquire(blocking=False):
+        try:
+            attempt = _wait_for_place(digest, caller, now=now)
+        finally:
+            _waiting.release()
+    if attempt is None:
+        raise TooManyLogins(retry_after=1)
+    return attempt
+
+
+def _wait_for_place(digest: str, caller: str, *, now: datetime) -> LoginAttempt | None:
+    for _ in range(LOOKS):
+        time.sleep(LOOK_SECONDS)
+        if attempt := in_transaction(lambda: _take_place(digest, caller, now=now)):
+            return attempt
+    return None
+
+
+def _take_place(digest: str, caller: str, *, now: datetime) -> LoginAttempt | None:
+    """Store an attempt; None if those that are being checked leave it no place among the failures that are allowed.
+
+    Attempts with the same e-mail address or caller are stored one after the other. Raises TooManyLoginAttempts without
+    storing, so that never more rows are read than attempts are allowed.
     """
     _take_turn(digest, caller, now=now)
     since = Q(at__gt=now - WINDOW)
     recent = LoginAttempt.objects.filter(Q(since, email=digest) | Q(since, ip_address=caller)).order_by("-at", "-pk")
     tried = list(recent)
-    _require_few([each.at for each in tried if each.email == digest], MOST_OF_EMAIL, now=now)
-    _require_few([each.at for each in tried if each.ip_address == caller], MOST_FROM_ADDRESS, now=now)
-    return LoginAttempt.objects.create(email=digest, ip_address=caller, at=now)
+    alike = [
+        ([each for each in tried if each.email == digest], MOST_OF_EMAIL),
+        ([each for each in tried if each.ip_address == caller], MOST_FROM_ADDRESS),
+    ]
+    for attempts, most in alike:
+        _require_few([each.at for each in attempts if each.has_failed(now)], most, now=now)
+    if any(len(attempts) >= most for attempts, most in alike):
+        return None
+    return LoginAttempt.objects.create(email=digest, ip_address=caller, at=now, checking_until=now + CHECKS_FOR)
 
 
 def _take_turn(*names: str, now: datetime) -> None:
@@ -106,16 +144,22 @@ def _take_turn(*names: str, now: datetime) -> None:
     LoginTurn.objects.bulk_create(turns, update_conflicts=True, unique_fields=key, update_fields=["at"])
 
 
-def _require_few(tried: Sequence[datetime], most: int, *, now: datetime) -> None:
-    if len(tried) >= most:
-        seconds = (tried[most - 1] + WINDOW - now).total_seconds()
+def _require_few(failed: Sequence[datetime], most: int, *, now: datetime) -> None:
+    if len(failed) >= most:
+        seconds = (failed[most - 1] + WINDOW - now).total_seconds()
         raise TooManyLoginAttempts(retry_after=max(1, math.ceil(seconds)))
 
 
+def _refuse(attempt: LoginAttempt, user: User | Nobody, *, email: str, actor: Actor) -> None:
+    """Have the attempt count as a failure, and record it."""
+    LoginAttempt.objects.filter(pk=attempt.pk).update(checking_until=None)
+    record("login_failed", user, actor=actor, email=email)
+
+
 def _forgive(attempt: LoginAttempt) -> None:
-    """Forget the attempts with this e-mail address; failed ones still count for their callers."""
-    caller = Case(When(pk=attempt.pk, then=Value("")), default=F("ip_address"))
-    LoginAttempt.objects.filter(email=attempt.email).update(email="", ip_address=caller)
+    """Forget the attempt, and the others with this e-mail address; failed ones still count for their callers."""
+    LoginAttempt.objects.filter(pk=attempt.pk).delete()
+    LoginAttempt.objects.filter(email=attempt.email).update(email="")
 
 
 def _open(user: User, *, actor: Actor, now: datetime) -> Session:

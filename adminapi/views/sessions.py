@@ -1,6 +1,7 @@
 """/admin/login, /admin/logout and /admin/profile."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.utils import timezone
@@ -134,11 +135,15 @@ class ProfileViewSet(AdminViewSet[User]):
         """Change your name, or your password, which ends all sessions."""
         values = self.read(ProfileInput, instance=self.user, partial=True)
         current, password = values.pop("current_password", None), values.pop("password", None)
-        if password is not None:
-            self._prove(current)
+        if password is None:
+            return self.once(lambda: self.answered(self._change(values)))
+
+        def prepare() -> AbstractContextManager[str]:
+            self._prove(current)  # not in a repeated request, whose present password is no longer the present one
             require_good(password, self.user)
-            values["password"] = hash_password(password)
-        return self.once(lambda: self.answered(self._change(values)))
+            return nullcontext(hash_password(password))
+
+        return self.once_prepared(prepare, lambda kept: self.answered(self._change(values | {"password": kept})))
 
     def _prove(self, current: str | None) -> None:
         """Check the present password, counted like a login: a token must not allow further guesses."""

@@ -88,7 +88,7 @@ class UserViewSet(Lists[User], Retrieves[User], AdminViewSet[User]):
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields; a new password, role or state ends all of the user's sessions."""
         user = self.get_object()
-        values = self.read(UserInput, instance=user, partial=True)
+        values = users.as_meant(user, self.read(UserInput, instance=user, partial=True))
         if "password" in values:
             require_good(values["password"], user)
             values["password"] = hash_password(values["password"])

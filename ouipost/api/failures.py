@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial, singledispatch
 from typing import Any
 
 import structlog
@@ -74,64 +73,53 @@ def note(failure: Failure) -> None:
     structlog.contextvars.bind_contextvars(code=failure.code)
 
 
-@singledispatch
 def describe(error: Exception) -> Failure:
     """Return the failure for an exception; an unexpected one becomes a 500 and is logged with its traceback."""
+    match error:
+        case DomainError():
+            return _of_rule(error)
+        case exceptions.ValidationError():
+            return _of_fields(error)
+        case exceptions.ParseError():
+            return Failure(status=400, code="MALFORMED_JSON", message=str(error.detail))
+        case exceptions.UnsupportedMediaType():
+            return of_status(415, message=str(error.detail))
+        case RequestDataTooBig():
+            return of_status(413, details={"limit_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
+        case OperationalError() | InterfaceError():
+            logger.error("The database refused", exc_info=error)
+            return of_status(503, headers={"Retry-After": str(BUSY_SECONDS)})
+    return of_status(_status_of(error))
+
+
+def _status_of(error: Exception) -> int:
+    """Return the status of an exception whose message to the caller is the status's own."""
+    match error:
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            return 401  # the framework makes it 403 where a view names no credential
+        case exceptions.APIException():
+            return error.status_code
+        case PermissionDenied():
+            return 403
+        case Http404():
+            return 404
+        case BadRequest() | MultiPartParserError() | SuspiciousOperation() | UnreadablePostError():
+            return 400
     logger.error("Unhandled %s", type(error).__name__, exc_info=error)
-    return of_status(500)
+    return 500
 
 
-@describe.register
-def _(error: DomainError) -> Failure:
+def _of_rule(error: DomainError) -> Failure:
     retry_after = error.details.get("retry_after")
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     return Failure(status=error.status, code=error.code, message=error.message, details=error.details, headers=headers)
 
 
-@describe.register
-def _(error: OperationalError | InterfaceError) -> Failure:
-    logger.error("The database refused", exc_info=error)
-    return of_status(503, headers={"Retry-After": str(BUSY_SECONDS)})
-
-
-@describe.register
-def _(error: exceptions.APIException) -> Failure:
-    return of_status(error.status_code)
-
-
-@describe.register
-def _(error: exceptions.UnsupportedMediaType) -> Failure:
-    return of_status(error.status_code, message=str(error.detail))
-
-
-@describe.register
-def _(error: exceptions.ParseError) -> Failure:
-    return Failure(status=400, code="MALFORMED_JSON", message=str(error.detail))
-
-
-@describe.register
-def _(error: exceptions.ValidationError) -> Failure:
+def _of_fields(error: exceptions.ValidationError) -> Failure:
     fields: dict[str, list[str]] = {}
     for path, message in _messages(error.detail, ()):
         fields.setdefault(".".join(path) if path else WHOLE_BODY, []).append(message)
     return of_status(400, message="The request has invalid values.", details={"fields": fields})
-
-
-@describe.register
-def _(error: RequestDataTooBig) -> Failure:
-    return of_status(413, details={"limit_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
-
-
-STATUSES: Mapping[type[Exception], int] = {
-    Http404: 404,
-    PermissionDenied: 403,
-    exceptions.NotAuthenticated: 401,
-    exceptions.AuthenticationFailed: 401,
-    **dict.fromkeys((BadRequest, MultiPartParserError, SuspiciousOperation, UnreadablePostError), 400),
-}
-"""Statuses of exceptions whose message to the caller is the status's own."""
-for kind, status in STATUSES.items():
-    describe.register(kind, partial(lambda status, error: of_status(status), status))
 
 
 def _messages(detail: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:

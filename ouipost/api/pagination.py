@@ -52,13 +52,13 @@ class Pages(BasePagination):
         if self.optional and not any(name in parameters for name in PARAMETERS):
             return list(queryset[:UNPAGED_LIMIT])
         page, limit = read_page(parameters)
-        total = self.count(queryset)
-        self.pagination = pagination(page=page, limit=limit, total=total)
         first = (page - 1) * limit
+        total = self.count(queryset, end=first + limit)
+        self.pagination = pagination(page=page, limit=limit, total=total)
         return self.rows(queryset, first, min(first + limit, total)) if first < total else []
 
-    def count(self, queryset: Any) -> int:
-        """Return how many rows there are to page through."""
+    def count(self, queryset: Any, *, end: int) -> int:
+        """Return how many rows there are to page through; the page that is asked for goes up to `end`."""
         total: int = queryset.count()
         return total
 
@@ -95,9 +95,10 @@ class Pages(BasePagination):
 
 
 class BoundedPages(Pages):
-    """Pages of a list that may have millions of rows: only the first 10,000 are counted and can be paged through.
+    """Pages of a list that may have millions of rows, which are counted 10,000 beyond at most.
 
-    `total_is_exact` is false if there are more.
+    `total_is_exact` is false if there are more. The count always goes past the page that is asked for, so whoever goes
+    on to the next page while there is one gets to see every row.
     """
 
     pagination_name = "BoundedPagination"
@@ -106,10 +107,11 @@ class BoundedPages(Pages):
         "required": [*PAGINATION_SCHEMA["required"], "total_is_exact"],
     }
 
-    def count(self, queryset: Any) -> int:
-        found = count_to(MOST + 1, queryset)
-        self.is_exact = found <= MOST
-        return min(found, MOST)
+    def count(self, queryset: Any, *, end: int) -> int:
+        most = (end // MOST + 1) * MOST
+        found = count_to(most + 1, queryset)
+        self.is_exact = found <= most
+        return min(found, most)
 
     def rows(self, queryset: Any, first: int, end: int) -> list[Any]:
         return by_keys(queryset, first, end)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import time_machine
@@ -33,6 +34,7 @@ from workspaces.models import User
 WRONG = "a wrong pass phrase"
 BLOCKED = (429, "TOO_MANY_LOGIN_ATTEMPTS")
 REFUSED = (401, "INVALID_CREDENTIALS")
+BUSY = (503, "SERVICE_UNAVAILABLE")
 AT_ONCE = 64
 APART = unicodedata.normalize("NFD", "mật khẩu của tôi")
 TWO_FORMS = [APART, unicodedata.normalize("NFC", APART)]
@@ -57,19 +59,19 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def at_once(login: Callable[[int], Any]) -> list[tuple[int, str]]:
-    """Log in so many times at the same moment, each with its number, and return the errors."""
-    together = threading.Barrier(AT_ONCE)
+def at_once(login: Callable[[int], Any], count: int = AT_ONCE, *, told: Callable[[Any], Any] = error_of) -> list[Any]:
+    """Log in so many times at the same moment, each with its number, and return what is told of the answers."""
+    together = threading.Barrier(count)
 
-    def attempt(number: int) -> tuple[int, str]:
+    def attempt(number: int) -> Any:
         together.wait(timeout=60)
         try:
-            return error_of(login(number))
+            return told(login(number))
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        return list(threads.map(attempt, range(AT_ONCE)))
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(attempt, range(count)))
 
 
 def test_after_five_wrong_passwords_the_right_one_waits_and_is_told_the_same(clock: Any) -> None:
@@ -208,8 +210,8 @@ def test_of_sixty_four_guesses_at_once_five_are_looked_at(hashed: list[str], ema
     answers = at_once(lambda number: log_in(email, f"{WRONG} {number}", REMOTE_ADDR=f"192.0.2.{number}"))
 
     assert len(hashed) == 5
-    assert (answers.count(REFUSED), answers.count(BLOCKED)) == (5, AT_ONCE - 5)
-    assert LoginAttempt.objects.count() == 5
+    assert (answers.count(REFUSED), answers.count(BLOCKED) + answers.count(BUSY)) == (5, AT_ONCE - 5)
+    assert (LoginAttempt.objects.count(), error_of(log_in(email, WRONG))) == (5, BLOCKED)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -217,7 +219,67 @@ def test_of_sixty_four_guesses_at_once_from_one_caller_twenty_are_looked_at(hash
     answers = at_once(lambda number: log_in(f"{number}@example.com", WRONG))
 
     assert len(hashed) == 20
-    assert (answers.count(REFUSED), answers.count(BLOCKED)) == (20, AT_ONCE - 20)
+    assert (answers.count(REFUSED), answers.count(BLOCKED) + answers.count(BUSY)) == (20, AT_ONCE - 20)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("email", ["admin@example.com", "nobody@example.com"])
+def test_of_guesses_at_once_that_wait_for_each_other_five_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch, email: str
+) -> None:
+    make_user()
+    looked: list[str] = []
+    monkeypatch.setattr(logins, "LOOK_SECONDS", 0.05)
+
+    def look(password: str, encoded: str) -> bool:
+        looked.append(password)
+        time.sleep(0.1)
+        return False
+
+    monkeypatch.setattr(passwords, "check_password", look)
+    answers = at_once(lambda number: log_in(email, WRONG, REMOTE_ADDR=f"192.0.2.{number}"), 16)
+
+    assert len(looked) == 5
+    assert (answers.count(REFUSED), answers.count(BLOCKED)) == (5, 11)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_more_than_five_logins_at_once_with_the_right_password_succeed_and_count_for_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_user()
+    monkeypatch.setattr(logins, "LOOK_SECONDS", 0.05)
+
+    def look(password: str, encoded: str) -> bool:
+        time.sleep(0.1)
+        return password == PASSWORD
+
+    monkeypatch.setattr(passwords, "check_password", look)
+    answers = at_once(lambda _: log_in(), 8, told=lambda each: each.status_code)
+
+    assert (answers, LoginAttempt.objects.exclude(email="", ip_address="").count()) == ([200] * 8, 0)
+
+
+@pytest.mark.parametrize("email", ["admin@example.com", "nobody@example.com"])
+def test_logins_whose_process_died_while_they_were_checked_are_no_failures_before_they_are_surely_over(
+    clock: Any, monkeypatch: pytest.MonkeyPatch, email: str
+) -> None:
+    make_user()
+    monkeypatch.setattr(logins, "LOOK_SECONDS", 0)
+    with monkeypatch.context() as killed:
+        killed.setattr(logins, "is_password_of", Mock(side_effect=SystemExit))
+        for _ in range(5):
+            with pytest.raises(SystemExit):
+                log_in(email, WRONG)
+
+    meanwhile = log_in(email, WRONG)
+    clock.shift(30)
+    later = log_in(email, WRONG)
+
+    assert (error_of(meanwhile), meanwhile.headers["Retry-After"]) == (BUSY, "1")
+    assert (error_of(later), later.headers["Retry-After"]) == (BLOCKED, "870")
+    clock.shift(870)
+    assert error_of(log_in(email, WRONG)) == REFUSED
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,9 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.exceptions import BadRequest, SuspiciousOperation, TooManyFieldsSent
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+)
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.urls import include, path
 from django_filters import ChoiceFilter
 from rest_framework import exceptions, serializers
@@ -205,6 +212,13 @@ class FailingViewSet(ApiViewSet[StoredAnswer]):
         raise FAILURES[kwargs["pk"]]
 
 
+class OpenViewSet(FailingViewSet):
+    """/api/open/<what>: the same for whoever comes, as no credential is taken."""
+
+    authentication_classes = []
+    permission_classes = []
+
+
 def plain(request: HttpRequest, what: str) -> HttpResponse:
     if what == "json":
         return JsonResponse({"its": "own"}, status=418)
@@ -228,6 +242,12 @@ class BrokenMiddleware:
         return self.get_response(request)
 
 
+class Teapot(exceptions.APIException):
+    """An error with a status that has no words of ours."""
+
+    status_code = 418
+
+
 FAILURES: dict[str, Exception] = {
     "bug": RuntimeError("secret internals"),
     "closed": NoteClosed(since="noon"),
@@ -238,6 +258,15 @@ FAILURES: dict[str, Exception] = {
     "bad": BadRequest("secret internals"),
     "suspicious": SuspiciousOperation("secret internals"),
     "fields": TooManyFieldsSent("secret internals"),
+    "large": RequestDataTooBig("secret internals"),
+    "parts": MultiPartParserError("secret internals"),
+    "unread": UnreadablePostError("secret internals"),
+    "denied": PermissionDenied("secret internals"),
+    "nobody": exceptions.NotAuthenticated("secret internals"),
+    "stranger": exceptions.AuthenticationFailed("secret internals"),
+    "unacceptable": exceptions.NotAcceptable("secret internals"),
+    "teapot": Teapot("secret internals"),
+    "type": exceptions.UnsupportedMediaType("text/odd"),
     "database": OperationalError(2006, "secret internals"),
     "connection": InterfaceError(0, "secret internals"),
     "invalid": exceptions.ValidationError(
@@ -250,6 +279,7 @@ router = SimpleRouter(trailing_slash=False)
 router.register("notes", NoteViewSet, basename="note")
 router.register("plain", PlainNoteViewSet, basename="plain")
 router.register("fail", FailingViewSet, basename="fail")
+router.register("open", OpenViewSet, basename="open")
 urlpatterns = [
     path("", health.index),
     path("healthz", health.alive),

@@ -23,6 +23,15 @@ INTERNAL = {
         ("bad", (400, "VALIDATION_ERROR", {})),
         ("suspicious", (400, "VALIDATION_ERROR", {})),
         ("fields", (400, "VALIDATION_ERROR", {})),
+        ("large", (413, "PAYLOAD_TOO_LARGE", {"limit_bytes": 1_048_576})),
+        ("parts", (400, "VALIDATION_ERROR", {})),
+        ("unread", (400, "VALIDATION_ERROR", {})),
+        ("denied", (403, "PERMISSION_DENIED", {})),
+        ("nobody", (401, "AUTHENTICATION_REQUIRED", {})),
+        ("stranger", (401, "AUTHENTICATION_REQUIRED", {})),
+        ("unacceptable", (406, "NOT_ACCEPTABLE", {})),
+        ("teapot", (418, "VALIDATION_ERROR", {})),
+        ("type", (415, "UNSUPPORTED_MEDIA_TYPE", {})),
         ("database", (503, "SERVICE_UNAVAILABLE", {})),
         ("connection", (503, "SERVICE_UNAVAILABLE", {})),
         ("bug", (500, "INTERNAL_ERROR", {})),
@@ -49,6 +58,15 @@ def test_whatever_a_view_raises_has_its_status_code_and_details(api: Client, wha
     response = api.get(f"/api/fail/{what}")
 
     assert error_of(response) == answer
+
+
+@pytest.mark.parametrize("what", ["nobody", "stranger"])
+def test_a_missing_credential_is_401_also_where_the_framework_knows_of_none(api: Client, what: str) -> None:
+    assert error_of(api.get(f"/api/open/{what}")) == (401, "AUTHENTICATION_REQUIRED", {})
+
+
+def test_a_type_that_is_not_taken_is_told_in_the_words_that_name_it(api: Client) -> None:
+    assert "text/odd" in api.get("/api/fail/type").json()["error"]["message"]
 
 
 @pytest.mark.parametrize(("what", "seconds"), [("database", "5"), ("busy", "3")])

@@ -131,6 +131,15 @@ def test_a_user_may_have_a_list_of_their_own_and_give_it_back(boss: Client) -> N
     assert (own, user.permissions) == (["audit.view"], None)
 
 
+def test_a_new_role_leaves_a_list_that_the_form_calls_their_own(boss: Client) -> None:
+    user = make_user(email="e@example.com", role=Role.VIEWER)
+    form = {"email": user.email, "name": "", "role": "admin", "is_active": "on"}
+
+    boss.post(page_of(user), form | {"has_own_list": "on", "permissions": ["analytics.view"]})
+
+    assert User.objects.get(pk=user.pk).permissions == ["analytics.view"]
+
+
 def test_a_session_ends_when_its_user_is_deactivated(boss: Client) -> None:
     user = make_user(email="e@example.com", role=Role.EDITOR, password=PASSWORD)
     browser = log_in("e@example.com", PASSWORD)

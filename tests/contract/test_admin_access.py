@@ -184,6 +184,26 @@ def test_another_password_ends_all_sessions_and_needs_the_present_one(admin: Adm
     assert not any(secret in str(list(Event.objects.values())) for secret in (OTHER, PASSWORD, "argon2"))
 
 
+def test_repeating_a_change_of_ones_password_tries_no_password(admin: AdminClient) -> None:
+    body = {"password": OTHER, "current_password": PASSWORD}
+    first = admin("PUT", "/admin/profile", body, Idempotency_Key="k")
+    again = AdminClient(log_in(password=OTHER).json()["data"]["token"])
+
+    repeats = [again("PUT", "/admin/profile", body, Idempotency_Key="k") for _ in range(7)]
+
+    assert [(each.status_code, each.json()) for each in repeats] == [(200, first.json())] * 7
+    assert not Event.objects.filter(type="user.login_failed").exists()
+    assert log_in(password=OTHER).status_code == 200
+
+
+def test_a_wrong_present_password_leaves_the_idempotency_key_to_the_right_one(admin: AdminClient) -> None:
+    bodies = [{"password": OTHER, "current_password": each} for each in ("a wrong pass phrase", PASSWORD)]
+
+    answers = [admin("PUT", "/admin/profile", body, Idempotency_Key="k").status_code for body in bodies]
+
+    assert answers == [400, 200]
+
+
 @pytest.mark.parametrize(
     ("body", "problems"),
     [

@@ -188,6 +188,17 @@ def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(admin: AdminCli
     assert told("user.updated").details == {"before": {}, "after": {}, "password_changed": False}
 
 
+@pytest.mark.parametrize(("role", "other"), [("admin", "viewer"), ("viewer", "admin")])
+def test_a_get_that_is_sent_back_with_another_role_gives_the_permissions_of_that_role(
+    admin: AdminClient, role: str, other: str
+) -> None:
+    user = make_user(email="one@example.com", role=role)
+    before = admin.get(f"/admin/users/{user.pk}").json()["data"]["user"]
+
+    assert permissions_of(admin, user, before | {"role": other}) == list(ROLE_PERMISSIONS[other])
+    assert User.objects.get(pk=user.pk).permissions is None
+
+
 def test_a_user_who_is_shown_asleep_and_sent_back_awake_may_do_what_was_shown(admin: AdminClient) -> None:
     user = make_user(email="one@example.com", role="editor", is_active=False)
     shown = admin.get(f"/admin/users/{user.pk}").json()["data"]["user"]
