@@ -1,4 +1,4 @@
-"""Refreshing of tokens before they end, with one refresh at a time per account, and without losing new tokens."""
+"""Tokens: those that a sign-in gives, and their renewal before they end, once at a time and without losing new ones."""
 
 import logging
 import time
@@ -65,6 +65,16 @@ def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
         return now + life / 2  # an installation may be off for weeks
     ahead = min(max(life / 4, LEAST_AHEAD), MOST_AHEAD)
     return max(ends - ahead, now + life / 2)
+
+
+def take_tokens(account: SocialAccount, tokens: Tokens, *, now: datetime) -> None:
+    """Put the tokens of a new sign-in into the account's row, which works again with them."""
+    account.permissions = list(tokens.scopes)
+    account.status, account.last_error = AccountStatus.ACTIVE, None
+    account.refresh_token = ""  # from an earlier sign-in, maybe by another person
+    account.seal(tokens)
+    account.due_at, account.lease_until = refresh_time(account, now=now), None
+    account.fence += 1  # a running refresh loses its claim, so the new tokens stay
 
 
 def refresh_due(limit: int = 20, *, is_ending: Callable[[], bool] = lambda: False) -> int:
