@@ -15,7 +15,7 @@ from django.urls import reverse
 from oauthlib.oauth2 import WebApplicationClient
 
 from accounts import hooks, other_sign_ins, profiles, registry
-from accounts.credentials import hosted_url
+from accounts.addresses import hosted_url, is_hosted
 from accounts.family import lock_family
 from accounts.models import NAME_LENGTH, Connection, SocialAccount
 from accounts.platforms.base import Connector, PasswordConnector, SignIn
@@ -159,18 +159,6 @@ def _consent_url(connector: Connector, connection: Connection, *, state: str, ve
         redirect_uri=connection.callback_url, state=state, scopes=connection.scopes, code_challenge=challenge
     )
     return registry.session(connection.platform, connection.workspace).public_url(url)
-
-
-def is_hosted(callback_url: str, *platforms: str) -> bool:
-    """Whether this is the address of our own callback page for one of these networks, or of any; a query may follow."""
-    return callback_url.partition("?")[0] in {hosted_url(platform) for platform in platforms or registry.IDS}
-
-
-def find_hosted(state: str, *, platform: str) -> Connection | None:
-    """Return the sign-in with this state whose callback is our own page, even if it is no longer open."""
-    found = Connection.objects.filter(state_digest=digest(state), platform=platform, workspace__deleted_at=None)
-    connection = found.select_related("workspace", "account").first()
-    return connection if connection and is_hosted(connection.callback_url, platform) else None
 
 
 def seconds_left(*, now: datetime, **wanted: Any) -> int:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts import credentials, platforms, registry
-from accounts.credentials import hosted_url
+from accounts.addresses import hosted_url
 from accounts.platforms.base import Connector
 from accounts.platforms.errors import Outdated, Unavailable, Unknown, WhoActs
 from accounts.session import NetworkSession
