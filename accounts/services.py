@@ -97,7 +97,9 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Discon
         hook(account)
     locked = get_object_or_404(SocialAccount.objects.connected().select_for_update(), pk=account.pk)
     revocable, was_default = _revocable(locked), locked.is_default
-    posts = [pk for call_off in hooks.on_disconnect for pk in call_off(locked, actor, now)]
+    for tell in hooks.on_disconnect:
+        tell(locked, actor, now)
+    posts = [pk for cancel in hooks.cancels for pk in cancel(locked, actor, now)]
     in_flight = [each for find in hooks.in_flight for each in find(locked)]
     locked.disconnected_at, locked.due_at, locked.expires_at, locked.default_of = now, None, None, None
     locked.access_token = locked.refresh_token = ""

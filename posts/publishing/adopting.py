@@ -73,9 +73,9 @@ def adopt_and_sync(posts: Iterable[str], *, now: datetime) -> None:
     sync_each(Post.objects.filter(pk__in=posts).order_by("pk"), targets, now=now)
 
 
-def adopt_unsent(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
+def adopt_unsent(account: SocialAccount, _: Actor, now: datetime) -> None:
     """Publish the targets of an account that is being disconnected whose posts late answers have named: the others are
-    called off afterwards. None is cancelled here."""
+    called off afterwards."""
     unsent = Target.objects.filter(UNSENT, account=account, sends__gt=0).exclude(status=TargetStatus.DRAFT)
     posts = Post.objects.select_for_update().filter(pk__in=list(unsent.values_list("post", flat=True))).order_by("pk")
     named = set(unsent.filter(post__in=list(posts), attempt_log__outcome=LATE).values_list("pk", flat=True))
@@ -87,4 +87,3 @@ def adopt_unsent(account: SocialAccount, actor: Actor, now: datetime) -> list[st
     done = {each.post_id for each in ended if each.status != TargetStatus.CANCELLED}
     going = [each for each in targets if each.post_id in done]
     sync_each(Post.objects.filter(pk__in=done).order_by("pk"), going, now=now)
-    return []
