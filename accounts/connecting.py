@@ -328,7 +328,7 @@ def called(name: str, handle: str) -> str:
 
 
 def _verdict(error: PlatformError) -> str:
-    if error.acts == WhoActs.OPERATOR:
+    if error.who_acts == WhoActs.OPERATOR:
         return Phrase("The sign-in needs this installation's operator first")
     if isinstance(error, Rejected | AuthExpired):
         return Phrase("The network refused the sign-in")

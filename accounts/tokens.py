@@ -241,21 +241,21 @@ def _renewed(connector: Connector, session: NetworkSession, account: SocialAccou
     except PlatformError as error:
         may_be_the_app = error.status == HTTPStatus.UNAUTHORIZED and connector.needs_app
         refusal = credentials.refusal(connector, session, now=now) if may_be_the_app and is_owners(error) else None
-        if refusal and (isinstance(refusal, Unavailable | Unknown) or refusal.acts == WhoActs.OPERATOR):
+        if refusal and (isinstance(refusal, Unavailable | Unknown) or refusal.who_acts == WhoActs.OPERATOR):
             raise refusal from error
         raise
 
 
 def _our_own_fault(error: Exception) -> Unavailable | None:
     """Return Unavailable for a request of ours that the network refuses, which only the operator can fix; else None."""
-    if not isinstance(error, Rejected) or error.acts != WhoActs.CALLER or error.is_nameless:
+    if not isinstance(error, Rejected) or error.who_acts != WhoActs.CALLER or error.is_nameless:
         return None
     return Unavailable(who_acts=WhoActs.OPERATOR, **error.facts)
 
 
 def is_owners(error: PlatformError) -> bool:
     """Whether a refusal is the network's own, and only the account's owner can fix its cause."""
-    return error.acts == WhoActs.ACCOUNT_OWNER and not error.is_nameless
+    return error.who_acts == WhoActs.ACCOUNT_OWNER and not error.is_nameless
 
 
 def obstacle(error: Exception) -> Unavailable:
@@ -268,12 +268,12 @@ def obstacle(error: Exception) -> Unavailable:
         return Unavailable(NOT_OPENED, who_acts=WhoActs.OPERATOR)
     if isinstance(error, Unknown) or error.is_nameless:
         return Unavailable(**error.facts)
-    return Unavailable(code=error.error_code, who_acts=error.acts, **error.facts)
+    return Unavailable(code=error.code, who_acts=error.who_acts, **error.facts)
 
 
 def shown(error: PlatformError) -> dict[str, str]:
     """Return an error in the form of an account's health."""
-    return {"code": error.error_code, "message": error.message, "who_acts": str(error.acts)}
+    return {"code": error.code, "message": error.message, "who_acts": str(error.who_acts)}
 
 
 def _try_again(account: SocialAccount, error: Unavailable, *, claim: Claim) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
 LONGEST_CODE = 80
 """Length of a network's code; longer ones are cut, since networks do not document their lengths."""
@@ -21,8 +21,8 @@ class WhoActs(StrEnum):
 class PlatformError(Exception):
     """A failed call to a network; the subclass says whether a retry can help."""
 
-    code: ClassVar[str] = "PLATFORM_UNAVAILABLE"
-    who_acts: ClassVar[WhoActs] = WhoActs.NETWORK
+    code: str = "PLATFORM_UNAVAILABLE"
+    who_acts: WhoActs = WhoActs.NETWORK
 
     def __init__(
         self,
@@ -35,8 +35,8 @@ class PlatformError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.error_code = code or self.code
-        self.acts = who_acts or self.who_acts
+        self.code = code or type(self).code
+        self.who_acts = who_acts or type(self).who_acts
         self.status = status
         self.network_code = network_code[:LONGEST_CODE]
 
@@ -48,7 +48,7 @@ class PlatformError(Exception):
     @property
     def is_nameless(self) -> bool:
         """Whether this may be a proxy's or firewall's answer: the network itself gives a code for its refusals."""
-        return self.status is not None and not self.network_code and self.acts != WhoActs.OPERATOR
+        return self.status is not None and not self.network_code and self.who_acts != WhoActs.OPERATOR
 
 
 class Rejected(PlatformError):

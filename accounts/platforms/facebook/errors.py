@@ -21,7 +21,7 @@ def classify(answer: Answer) -> PlatformError:
         return _upload_error(broken, answer)
     error = meta_errors.classify(NAME, answer, known=VIDEO_REFUSED)
     if type(error) is Rejected and VIDEO_REFUSED & set(error.network_code.split("/")):
-        error.error_code = "MEDIA_REJECTED"
+        error.code = "MEDIA_REJECTED"
     return error
 
 

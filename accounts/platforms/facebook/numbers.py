@@ -35,7 +35,7 @@ def of_post(graph: Graph, session: Session, account: Account, post_id: str, *, n
         if is_not_visible(error):
             _of_the_page(graph, session, account, fields="id")
             return None
-        if error.error_code != "TOKEN_REVOKED":  # a missing permission has this code
+        if error.code != "TOKEN_REVOKED":  # a missing permission has this code
             raise
         node = None
     ask = insights if node is None else given

@@ -141,9 +141,9 @@ class Pinterest(OAuth2Connector):
 
     def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
         error = self.classify(answer)
-        if isinstance(error, Unavailable) or error.acts == WhoActs.OPERATOR:
+        if isinstance(error, Unavailable) or error.who_acts == WhoActs.OPERATOR:
             return error
-        if refusal is AuthExpired and error.acts == WhoActs.CALLER and error.network_code:
+        if refusal is AuthExpired and error.who_acts == WhoActs.CALLER and error.network_code:
             return app_refused(**error.facts)  # the request is wrong, and the account may be fine
         return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
