@@ -6,6 +6,7 @@ from typing import Any
 
 from accounts import pauses
 from accounts.models import SocialAccount
+from accounts.platforms.errors import ErrorCode
 from accounts.platforms.shapes import Published
 from ouipost.events.journal import Actor
 from posts.models import TAKEN_FROM_WORKERS, Post, Target, TargetStatus
@@ -62,7 +63,7 @@ def adopt(ended: Iterable[Target], targets: Iterable[Target], *, now: datetime) 
 def _is_in_vain(target: Target) -> bool:
     """Return whether it ended without a post, or without its last parts because one of them was refused."""
     is_cut_short = target.status == TargetStatus.PUBLISHED and 0 < len(target.parts) <= target.replies
-    return target.status in IN_VAIN or (is_cut_short and code_of(target) not in ("", "OUTCOME_UNKNOWN"))
+    return target.status in IN_VAIN or (is_cut_short and code_of(target) not in ("", ErrorCode.OUTCOME_UNKNOWN))
 
 
 def adopt_and_sync(posts: Iterable[str], *, now: datetime) -> None:

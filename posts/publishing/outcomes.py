@@ -10,6 +10,7 @@ from accounts.platforms.base import Recovery
 from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
+    ErrorCode,
     PlatformError,
     ProcessingFailed,
     RateLimited,
@@ -338,7 +339,7 @@ def _is_waking(target: Target, result: AttemptResult, *, now: datetime) -> bool:
 
 def _asked_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:
     """Return the columns after a look in vain: whatever kept us from looking, the outcome stays unknown."""
-    shown = failure("OUTCOME_UNKNOWN", error.message, who_acts=error.who_acts, network_code=error.network_code)
+    shown = failure(ErrorCode.OUTCOME_UNKNOWN, error.message, who_acts=error.who_acts, network_code=error.network_code)
     return _tried_again(target, error, wait=wait, now=now) | {"error": shown}
 
 
@@ -359,7 +360,7 @@ def review(message: str, outcome: Outcome | None = None) -> dict[str, Any]:
         "status": TargetStatus.NEEDS_REVIEW,
         "due_at": None,
         "outcome_unknown": True,
-        "error": failure("OUTCOME_UNKNOWN", message, network_code=network_code),
+        "error": failure(ErrorCode.OUTCOME_UNKNOWN, message, network_code=network_code),
     }
 
 

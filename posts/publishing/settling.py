@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from accounts import breakers, calls, pauses
 from accounts.models import AFTER_RESTORE, PauseScope
-from accounts.platforms.errors import PlatformError, RateLimited, StillWorking
+from accounts.platforms.errors import ErrorCode, PlatformError, RateLimited, StillWorking
 from accounts.platforms.shapes import Published
 from ouipost import claims
 from ouipost.db.rows import insert_each, update_each
@@ -194,7 +194,9 @@ def _ends_in_vain(target: Target, result: AttemptResult, values: Mapping[str, An
 
 def _record_rejected_files(targets: Sequence[Target], posts: Mapping[str, Post]) -> None:
     """Record in the journal the posts whose files a network could not use, by the first file of each."""
-    refused = [each for each in targets if each.status == TargetStatus.FAILED and code_of(each) == "MEDIA_REJECTED"]
+    refused = [
+        each for each in targets if each.status == TargetStatus.FAILED and code_of(each) == ErrorCode.MEDIA_REJECTED
+    ]
     if not refused:
         return
     files = Media.objects.filter(post__in=[each.post_id for each in refused]).order_by("-position", "-pk")
