@@ -52,7 +52,7 @@ def mark(outcome: object) -> str:
         return ANSWERED
     if isinstance(outcome, AppStopped):
         return STOPPED
-    if isinstance(outcome, RateLimited | NotConnected) or outcome.acts == WhoActs.OPERATOR:
+    if isinstance(outcome, RateLimited | NotConnected) or outcome.who_acts == WhoActs.OPERATOR:
         return ""
     return FAILED if isinstance(outcome, Unavailable | Unknown) else ANSWERED
 

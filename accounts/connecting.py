@@ -14,15 +14,16 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from oauthlib.oauth2 import WebApplicationClient
 
-from accounts import hooks, profiles, registry, superseded
-from accounts.credentials import hosted_url
-from accounts.models import NAME_LENGTH, AccountStatus, Connection, SocialAccount
+from accounts import hooks, other_sign_ins, profiles, registry
+from accounts.addresses import hosted_url, is_hosted
+from accounts.family import lock_family
+from accounts.models import NAME_LENGTH, Connection, SocialAccount
 from accounts.platforms.base import Connector, PasswordConnector, SignIn
 from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, WhoActs
 from accounts.platforms.gone import gone_message
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.shapes import Candidate, Profile, Tokens
-from accounts.tokens import refresh_time
+from accounts.tokens import take_tokens
 from ouipost.crypto import digest
 from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import Old
@@ -160,18 +161,6 @@ def _consent_url(connector: Connector, connection: Connection, *, state: str, ve
     return registry.session(connection.platform, connection.workspace).public_url(url)
 
 
-def is_hosted(callback_url: str, *platforms: str) -> bool:
-    """Whether this is the address of our own callback page for one of these networks, or of any; a query may follow."""
-    return callback_url.partition("?")[0] in {hosted_url(platform) for platform in platforms or registry.IDS}
-
-
-def find_hosted(state: str, *, platform: str) -> Connection | None:
-    """Return the sign-in with this state whose callback is our own page, even if it is no longer open."""
-    found = Connection.objects.filter(state_digest=digest(state), platform=platform, workspace__deleted_at=None)
-    connection = found.select_related("workspace", "account").first()
-    return connection if connection and is_hosted(connection.callback_url, platform) else None
-
-
 def seconds_left(*, now: datetime, **wanted: Any) -> int:
     """Return how many seconds the sign-in with these values is still open; 0 if it is not."""
     ends = Connection.objects.open(now).filter(**wanted).values_list("expires_at", flat=True).first()
@@ -244,7 +233,7 @@ def complete(
     candidates = _candidates(connection, code=code, now=now)
     if not candidates:
         raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
-    in_transaction(lambda: superseded.expire_elsewhere(workspace, candidates[0], platform=connection.platform))
+    in_transaction(lambda: other_sign_ins.expire_elsewhere(workspace, candidates[0], platform=connection.platform))
     if connection.account is not None:
         candidates = _of(connection.account, candidates)
     if any(len(each.remote_id) > ACCOUNT_ID_LENGTH for each in candidates):
@@ -339,7 +328,7 @@ def called(name: str, handle: str) -> str:
 
 
 def _verdict(error: PlatformError) -> str:
-    if error.acts == WhoActs.OPERATOR:
+    if error.who_acts == WhoActs.OPERATOR:
         return Phrase("The sign-in needs this installation's operator first")
     if isinstance(error, Rejected | AuthExpired):
         return Phrase("The network refused the sign-in")
@@ -369,20 +358,8 @@ def _use_up(connection: Connection, candidates: list[Candidate], *, actor: Actor
         for each in candidates
     ]
     if accounts:  # all of them have the tokens of one person
-        _hand_on(candidates[0].tokens, accounts[0], actor=actor, now=now)
+        other_sign_ins.hand_on(candidates[0].tokens, accounts[0], actor=actor, now=now)
     return accounts
-
-
-def _hand_on(tokens: Tokens, account: SocialAccount, *, actor: Actor, now: datetime) -> None:
-    """Give a sign-in's tokens to those of the person's other accounts in the workspace whose own it has ended."""
-    connector = registry.of(account)
-    family = lock_family(account.workspace_id, account.platform) if connector.other_scopes_end_tokens else []
-    for other in family:
-        is_theirs = other.is_connected and other.metadata.get("user_id") == account.metadata["user_id"]
-        if is_theirs and superseded.is_ended(connector, other, tokens):
-            _take_tokens(other, tokens, now=now)
-            other.save()
-            record("connected", other, actor=actor, platform=other.platform, account_name=other.name)
 
 
 @transaction.atomic
@@ -405,7 +382,7 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
         account.connected_at, account.disconnected_at = now, None
     account.type, account.metadata = candidate.type, dict(candidate.metadata)
     profiles.take(account, candidate.profile, now=now)
-    _take_tokens(account, candidate.tokens, now=now)
+    take_tokens(account, candidate.tokens, now=now)
     if is_first:
         account.default_of = platform
     account.save()
@@ -413,27 +390,6 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
         hooks.tell_of_standing(account)
     record("connected", account, actor=actor, platform=platform, account_name=account.name)
     return account
-
-
-def _take_tokens(account: SocialAccount, tokens: Tokens, *, now: datetime) -> None:
-    """Put the tokens of a new sign-in into the account's row, which works again with them."""
-    account.permissions = list(tokens.scopes)
-    account.status, account.last_error = AccountStatus.ACTIVE, None
-    account.refresh_token = ""  # from an earlier sign-in, maybe by another person
-    account.seal(tokens)
-    account.due_at, account.lease_until = refresh_time(account, now=now), None
-    account.fence += 1  # a running refresh loses its claim, so the new tokens stay
-
-
-def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
-    """Lock the accounts of a workspace at one network, at most one of which is the default, and return them.
-
-    The workspace is not locked: publishing or writing a post holds a shared lock of its row together with the accounts.
-    `connect` locks it if there is no default: no such post holds one of these accounts then.
-    """
-    family = SocialAccount.objects.filter(workspace=workspace_id, platform=platform)
-    pks = list(family.values_list("pk", flat=True))  # first the keys: a locking search would lock every row it examines
-    return list(SocialAccount.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
 
 
 def old(now: datetime) -> tuple[Old, ...]:

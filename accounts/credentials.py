@@ -4,16 +4,9 @@ import secrets
 from datetime import datetime
 from http import HTTPStatus
 
-from django.conf import settings
-from django.urls import reverse
-
+from accounts.addresses import hosted_url
 from accounts.platforms.base import Connector, Session
 from accounts.platforms.errors import PlatformError, app_refused
-
-
-def hosted_url(platform: str) -> str:
-    """Return the address of our own page that completes a sign-in, for callers that have none."""
-    return f"{settings.PUBLIC_BASE_URL}{reverse('connect_done', args=[platform])}"
 
 
 def refusal(network: Connector, session: Session, *, now: datetime) -> PlatformError | None:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from accounts.platforms.http import parsed
-from ouipost.events.masking import masked, masked_text
+from ouipost.masking import masked, masked_text
 
 MOST_KEPT = 5
 LONGEST_TEXT = 500

@@ -1,4 +1,9 @@
-"""Hooks for changed and disconnected accounts, which higher apps register in `AppConfig.ready`."""
+"""Hooks for changed and disconnected accounts, which higher apps register in `AppConfig.ready`.
+
+A disconnection calls `before_disconnect`, locks the account, and calls `on_disconnect`, `cancels` and `in_flight`, each
+in the order of registration, which matters: what rescues posts comes before what cancels the rest, and what locks
+schedules before what locks posts, as everywhere else.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -13,8 +18,10 @@ on_standing: list[Callable[[SocialAccount], object]] = []
 """Called in the transaction that connects or disconnects an account, or makes it the default, after that is written."""
 before_disconnect: list[Callable[[SocialAccount], object]] = []
 """Called before the account is locked, to lock rows that others lock before accounts; they write nothing."""
-on_disconnect: list[Callable[[SocialAccount, Actor, datetime], list[str]]] = []
-"""Called in the transaction that disconnects; each returns the ids of the posts that it cancelled."""
+on_disconnect: list[Callable[[SocialAccount, Actor, datetime], None]] = []
+"""Called in the transaction that disconnects, before anything is cancelled."""
+cancels: list[Callable[[SocialAccount, Actor, datetime], list[str]]] = []
+"""Called after `on_disconnect`; each cancels what is unsent, and returns the ids of the posts that it cancelled."""
 in_flight: list[Callable[[SocialAccount], list[dict[str, str]]]] = []
 """Called last; each returns the `post_id` and `target_id` of publications still under way to the account."""
 

@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts import connecting, registry
+from accounts.addresses import is_hosted
 from accounts.models import Connection, SocialAccount
 from accounts.platforms import NAMES
 from accounts.platforms.shapes import Candidate
@@ -66,7 +67,7 @@ def remember(request: HttpRequest, state: str) -> None:
 def done(request: HttpRequest, platform: str) -> HttpResponse:
     """Complete a returning sign-in, let the person choose among several accounts, and show the outcome."""
     now = timezone.now()
-    connection = connecting.find_hosted(_state(request), platform=platform) if platform in registry.IDS else None
+    connection = _find(_state(request), platform=platform) if platform in registry.IDS else None
     if connection is None:
         return _stopped(request, None, connecting.OAuthStateInvalid())
     try:
@@ -78,6 +79,13 @@ def done(request: HttpRequest, platform: str) -> HttpResponse:
     if isinstance(connected, connecting.Pending):
         return _choose(request, connection, connected.candidates)
     return _connected(request, connection, connected)
+
+
+def _find(state: str, *, platform: str) -> Connection | None:
+    """Return the sign-in with this state whose callback is our own page, even if it is no longer open."""
+    found = Connection.objects.filter(state_digest=digest(state), platform=platform, workspace__deleted_at=None)
+    connection = found.select_related("workspace", "account").first()
+    return connection if connection and is_hosted(connection.callback_url, platform) else None
 
 
 def _state(request: HttpRequest) -> str:

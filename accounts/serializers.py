@@ -15,6 +15,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts import connecting, pacing, platforms, registry, services
+from accounts.addresses import is_hosted
 from accounts.models import NAME_LENGTH, AccountStatus, SocialAccount
 from accounts.platforms.base import Connector
 from accounts.platforms.errors import WhoActs
@@ -286,7 +287,7 @@ class ReconnectInput(StrictInput):
     scopes = Scopes(required=False)
 
     def validate_callback_url(self, value: str) -> str:
-        if not (_is_callback_url(value) or connecting.is_hosted(value)):
+        if not (_is_callback_url(value) or is_hosted(value)):
             raise serializers.ValidationError("Must be an https address, or http on a loopback host; without a # part.")
         return value
 

@@ -11,7 +11,8 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from accounts import connecting, grants, hooks, profiles, registry, tokens
+from accounts import grants, hooks, profiles, registry, tokens
+from accounts.family import lock_family
 from accounts.models import AccountStatus, Connection, SocialAccount
 from accounts.platforms.errors import AuthExpired, PlatformError, Unavailable
 from accounts.platforms.shapes import Account, Profile
@@ -38,7 +39,7 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
 
     `settings` are merged key by key, and null removes one. Raises Http404.
     """
-    family = connecting.lock_family(account.workspace_id, account.platform)
+    family = lock_family(account.workspace_id, account.platform)
     locked = next((each for each in family if each.pk == account.pk), None)
     if locked is None or not locked.is_connected:
         raise Http404  # deleted with its workspace, or disconnected: another account is the default now
@@ -96,7 +97,9 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Discon
         hook(account)
     locked = get_object_or_404(SocialAccount.objects.connected().select_for_update(), pk=account.pk)
     revocable, was_default = _revocable(locked), locked.is_default
-    posts = [pk for call_off in hooks.on_disconnect for pk in call_off(locked, actor, now)]
+    for tell in hooks.on_disconnect:
+        tell(locked, actor, now)
+    posts = [pk for cancel in hooks.cancels for pk in cancel(locked, actor, now)]
     in_flight = [each for find in hooks.in_flight for each in find(locked)]
     locked.disconnected_at, locked.due_at, locked.expires_at, locked.default_of = now, None, None, None
     locked.access_token = locked.refresh_token = ""
@@ -127,7 +130,7 @@ def _revocable(account: SocialAccount) -> Account | None:
 
 def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
     """Make the oldest remaining account the default; accounts are locked after posts, as in publishing."""
-    family = connecting.lock_family(account.workspace_id, account.platform)
+    family = lock_family(account.workspace_id, account.platform)
     remaining = [each for each in family if each.is_connected]
     if remaining:
         heir = min(remaining, key=lambda each: (each.connected_at, each.pk))

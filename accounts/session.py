@@ -15,7 +15,7 @@ from accounts.platforms.base import Request
 from accounts.platforms.errors import AppStopped, Outdated, PlatformError, Unavailable, Unknown, WhoActs
 from accounts.platforms.http import Answer, moment_of
 from ouipost import outbound
-from ouipost.events.masking import MASK, is_secret_name
+from ouipost.masking import MASK, is_secret_name
 from ouipost.phrases import Phrase
 
 SHORTEST_SECRET = 8

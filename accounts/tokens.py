@@ -1,4 +1,4 @@
-"""Refreshing of tokens before they end, with one refresh at a time per account, and without losing new tokens."""
+"""Tokens: those that a sign-in gives, and their renewal before they end, once at a time and without losing new ones."""
 
 import logging
 import time
@@ -65,6 +65,16 @@ def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
         return now + life / 2  # an installation may be off for weeks
     ahead = min(max(life / 4, LEAST_AHEAD), MOST_AHEAD)
     return max(ends - ahead, now + life / 2)
+
+
+def take_tokens(account: SocialAccount, tokens: Tokens, *, now: datetime) -> None:
+    """Put the tokens of a new sign-in into the account's row, which works again with them."""
+    account.permissions = list(tokens.scopes)
+    account.status, account.last_error = AccountStatus.ACTIVE, None
+    account.refresh_token = ""  # from an earlier sign-in, maybe by another person
+    account.seal(tokens)
+    account.due_at, account.lease_until = refresh_time(account, now=now), None
+    account.fence += 1  # a running refresh loses its claim, so the new tokens stay
 
 
 def refresh_due(limit: int = 20, *, is_ending: Callable[[], bool] = lambda: False) -> int:
@@ -231,21 +241,21 @@ def _renewed(connector: Connector, session: NetworkSession, account: SocialAccou
     except PlatformError as error:
         may_be_the_app = error.status == HTTPStatus.UNAUTHORIZED and connector.needs_app
         refusal = credentials.refusal(connector, session, now=now) if may_be_the_app and is_owners(error) else None
-        if refusal and (isinstance(refusal, Unavailable | Unknown) or refusal.acts == WhoActs.OPERATOR):
+        if refusal and (isinstance(refusal, Unavailable | Unknown) or refusal.who_acts == WhoActs.OPERATOR):
             raise refusal from error
         raise
 
 
 def _our_own_fault(error: Exception) -> Unavailable | None:
     """Return Unavailable for a request of ours that the network refuses, which only the operator can fix; else None."""
-    if not isinstance(error, Rejected) or error.acts != WhoActs.CALLER or error.is_nameless:
+    if not isinstance(error, Rejected) or error.who_acts != WhoActs.CALLER or error.is_nameless:
         return None
     return Unavailable(who_acts=WhoActs.OPERATOR, **error.facts)
 
 
 def is_owners(error: PlatformError) -> bool:
     """Whether a refusal is the network's own, and only the account's owner can fix its cause."""
-    return error.acts == WhoActs.ACCOUNT_OWNER and not error.is_nameless
+    return error.who_acts == WhoActs.ACCOUNT_OWNER and not error.is_nameless
 
 
 def obstacle(error: Exception) -> Unavailable:
@@ -258,12 +268,12 @@ def obstacle(error: Exception) -> Unavailable:
         return Unavailable(NOT_OPENED, who_acts=WhoActs.OPERATOR)
     if isinstance(error, Unknown) or error.is_nameless:
         return Unavailable(**error.facts)
-    return Unavailable(code=error.error_code, who_acts=error.acts, **error.facts)
+    return Unavailable(code=error.code, who_acts=error.who_acts, **error.facts)
 
 
 def shown(error: PlatformError) -> dict[str, str]:
     """Return an error in the form of an account's health."""
-    return {"code": error.error_code, "message": error.message, "who_acts": str(error.acts)}
+    return {"code": error.code, "message": error.message, "who_acts": str(error.who_acts)}
 
 
 def _try_again(account: SocialAccount, error: Unavailable, *, claim: Claim) -> None:

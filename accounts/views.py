@@ -1,27 +1,19 @@
-"""/api/platforms and /api/accounts, and our sign-in page for networks that have no consent page for apps."""
+"""/api/platforms and /api/accounts."""
 
 from datetime import datetime
 from typing import Any
 
-from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import connecting, registry, services
-from accounts.credentials import hosted_url
+from accounts.addresses import hosted_url
 from accounts.filters import AccountFilter
 from accounts.models import SocialAccount
-from accounts.platforms.base import SignIn
-from accounts.platforms.errors import PlatformError
 from accounts.serializers import (
     AccountDetailSerializer,
     AccountInput,
@@ -40,8 +32,6 @@ from ouipost.api.viewsets import Lists, Retrieves, once
 from ouipost.api.vocabulary import TEXT, WARNINGS, Schema
 from ouipost.claims import database_now
 from ouipost.crypto import digest
-from ouipost.events.journal import Actor
-from ouipost.translating import translated
 from workspaces.counts import count_related
 from workspaces.models import KeyMode, Mode, Workspace
 from workspaces.scoping import KeyedViewSet, WorkspaceScopedViewSet
@@ -214,40 +204,3 @@ def with_post_counts(accounts: QuerySet[SocialAccount], *, now: datetime) -> Que
         posts_total=count_related(SocialAccount, "targets", Q(published_at__isnull=False)),
         posts_this_month=count_related(SocialAccount, "targets", Q(published_at__gte=month)),
     )
-
-
-class NoFiles(FileUploadHandler):
-    """Skips all files, for a form without file fields."""
-
-    def new_file(self, *given: Any, **named: Any) -> None:
-        raise SkipFile
-
-
-@never_cache
-@csrf_exempt  # the secret state in the form is the proof
-@require_http_methods(["GET", "HEAD", "POST"])
-def connect(request: HttpRequest, platform: str) -> HttpResponse:
-    """Ask for handle and app password, check them at the network, and go back to the caller with a code."""
-    request.upload_handlers = [NoFiles(request)]  # strangers may send files
-    state, now = request.POST.get("state") or request.GET.get("state", ""), timezone.now()
-    try:
-        connection = connecting.find_by_state(state, platform=platform, now=now)
-    except connecting.OAuthStateInvalid as error:
-        return render(request, "accounts/connect.html", {"refusal": translated(error.message)}, status=422)
-    network = registry.get(platform)
-    page = {"network": network, "state": state, "workspace": connection.workspace.name, "given": request.POST}
-    if request.method != "POST":
-        return render(request, "accounts/connect.html", page)
-    if request.POST.get("action") == "deny":
-        back = connecting.with_query(connection.callback_url, error="access_denied", state=state)
-        return HttpResponseRedirect(back)
-    credentials = SignIn(
-        identifier=request.POST.get("handle", "").strip(),
-        password=request.POST.get("app_password", "").strip(),
-        service=request.POST.get("service", "").strip(),
-    )
-    try:
-        code = connecting.sign_in(connection, credentials, actor=Actor.from_request(request), now=now)
-    except (PlatformError, connecting.OAuthStateInvalid) as error:
-        return render(request, "accounts/connect.html", page | {"problem": translated(error.message)}, status=422)
-    return HttpResponseRedirect(connecting.with_query(connection.callback_url, code=code, state=state))

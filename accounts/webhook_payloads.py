@@ -8,8 +8,8 @@ from rest_framework import serializers
 from accounts import registry
 from accounts.models import AccountStatus, SocialAccount
 from ouipost.events.catalogue import Payload, shown
-from ouipost.events.masking import masked_text
 from ouipost.events.models import Event
+from ouipost.masking import masked_text
 
 DETAILS = ("posts", "cancelled")
 """Fields taken from the event's own details: the posts at risk or cancelled, and the number of the latter."""

@@ -254,7 +254,7 @@ def _is_trouble(result: SyncResult, syncs: Mapping[str, AccountSync]) -> bool:
     """
     if isinstance(result.error, RateLimited) or result.access_token != syncs[result.claim.pk].account.access_token:
         return False
-    is_refused = isinstance(result.error, Rejected) and result.error.acts != WhoActs.OPERATOR
+    is_refused = isinstance(result.error, Rejected) and result.error.who_acts != WhoActs.OPERATOR
     return result.failed and (is_refused or syncs[result.claim.pk].failures + 1 >= FAILURES)
 
 

@@ -4,8 +4,9 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from rest_framework.routers import SimpleRouter
 
+from accounts.connect_page import connect
 from accounts.hosted import done
-from accounts.views import AccountViewSet, PlatformViewSet, connect
+from accounts.views import AccountViewSet, PlatformViewSet
 from adminapi.console import site
 from adminapi.monitoring.metrics import show_metrics
 from adminapi.viewsets import UnknownAdminAddress

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from accounts import platforms, registry
 from accounts.models import SocialAccount
+from accounts.platforms.errors import ErrorCode
 from accounts.platforms.shapes import Published
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
@@ -13,7 +14,7 @@ from posts.advice import failure
 from posts.models import REMOTE_ID_LENGTH, Target, TargetStatus
 
 REST_UNSENT = failure(
-    "OUTCOME_UNKNOWN",
+    ErrorCode.OUTCOME_UNKNOWN,
     Phrase("The post was settled by hand, and what follows it was not sent: a reply needs the network's own answer."),
 )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.platforms.errors import WhoActs
+from accounts.platforms.errors import ErrorCode, WhoActs
 from ouipost.phrases import Phrase
 
 
@@ -15,15 +15,15 @@ class Advice:
     retry_safe: bool
 
 
-BY_CODE = {
-    "CONTENT_REJECTED": Advice(who_acts=WhoActs.CALLER, retry_safe=True),
-    "MEDIA_REJECTED": Advice(who_acts=WhoActs.CALLER, retry_safe=True),
-    "TOKEN_REVOKED": Advice(who_acts=WhoActs.ACCOUNT_OWNER, retry_safe=True),
-    "RATE_LIMITED_BY_PLATFORM": Advice(who_acts=WhoActs.NETWORK, retry_safe=True),
-    "PLATFORM_UNAVAILABLE": Advice(who_acts=WhoActs.NETWORK, retry_safe=True),
-    "OUTCOME_UNKNOWN": Advice(who_acts=WhoActs.CALLER, retry_safe=False),
-    "MISSED_WINDOW": Advice(who_acts=WhoActs.CALLER, retry_safe=True),
-    "WORKER_CRASH_LOOP": Advice(who_acts=WhoActs.OPERATOR, retry_safe=True),
+BY_CODE: dict[str, Advice] = {
+    ErrorCode.CONTENT_REJECTED: Advice(who_acts=WhoActs.CALLER, retry_safe=True),
+    ErrorCode.MEDIA_REJECTED: Advice(who_acts=WhoActs.CALLER, retry_safe=True),
+    ErrorCode.TOKEN_REVOKED: Advice(who_acts=WhoActs.ACCOUNT_OWNER, retry_safe=True),
+    ErrorCode.RATE_LIMITED_BY_PLATFORM: Advice(who_acts=WhoActs.NETWORK, retry_safe=True),
+    ErrorCode.PLATFORM_UNAVAILABLE: Advice(who_acts=WhoActs.NETWORK, retry_safe=True),
+    ErrorCode.OUTCOME_UNKNOWN: Advice(who_acts=WhoActs.CALLER, retry_safe=False),
+    ErrorCode.MISSED_WINDOW: Advice(who_acts=WhoActs.CALLER, retry_safe=True),
+    ErrorCode.WORKER_CRASH_LOOP: Advice(who_acts=WhoActs.OPERATOR, retry_safe=True),
 }
 """Advice by the code of a target's error. If the platform itself names who acts, that wins over this table."""
 INTERNAL_ERROR = Phrase("An internal error stopped it; the operator's log has the cause.")
@@ -32,7 +32,7 @@ WHO_ACTS = {str(each): each for each in WhoActs}
 
 def advise(code: str, *, who_acts: str | None = None, outcome_unknown: bool = False) -> Advice:
     """Return what the code means; nothing is safe to send again while an earlier send may have arrived."""
-    known = BY_CODE.get(code, BY_CODE["PLATFORM_UNAVAILABLE"])
+    known = BY_CODE.get(code, BY_CODE[ErrorCode.PLATFORM_UNAVAILABLE])
     return Advice(
         who_acts=WHO_ACTS.get(who_acts or "", known.who_acts),
         retry_safe=known.retry_safe and not outcome_unknown,
@@ -44,7 +44,7 @@ def failure(
 ) -> dict[str, Any]:
     """Return the error that a target is stored and shown with: every one has the same keys."""
     return {
-        "code": code,
+        "code": str(code),
         "message": message,
         "retryable": retryable,
         "who_acts": str(advise(code, who_acts=who_acts).who_acts),

@@ -17,9 +17,9 @@ class PostsConfig(AppConfig):
         accounts.on_standing.append(following.bring_drafts)
         accounts.before_disconnect.append(schedules.lock_all)
         accounts.before_disconnect.append(removal.lock_claimed)
-        accounts.on_disconnect.append(schedules.leave)  # schedules are locked before posts
+        accounts.on_disconnect.append(schedules.leave)  # first, as it locks schedules
         accounts.on_disconnect.append(adopting.adopt_unsent)
-        accounts.on_disconnect.append(removal.cancel_for_account)
+        accounts.cancels.append(removal.cancel_for_account)
         accounts.in_flight.append(removal.in_flight)
         workspaces.on_delete.append(removal.cancel_workspace)
         workspaces.on_delete.append(pausing.end_for)

@@ -11,8 +11,8 @@ from rest_framework import serializers
 from accounts import registry
 from accounts.platforms.errors import WhoActs
 from ouipost.events.catalogue import Payload, shown
-from ouipost.events.masking import masked_text
 from ouipost.events.models import Event
+from ouipost.masking import masked_text
 from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatus
 
 RESULTS_BYTES, MESSAGE_CHARACTERS = 16_000, 200

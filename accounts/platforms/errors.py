@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
 LONGEST_CODE = 80
 """Length of a network's code; longer ones are cut, since networks do not document their lengths."""
@@ -18,11 +18,32 @@ class WhoActs(StrEnum):
     NETWORK = "network"
 
 
+class ErrorCode(StrEnum):
+    """The kinds of failures that programs tell apart."""
+
+    CONTENT_REJECTED = "CONTENT_REJECTED"
+    """The network refused the post as it is."""
+    MEDIA_REJECTED = "MEDIA_REJECTED"
+    """The network cannot use a file."""
+    TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105 (a code, not a token)
+    """The account must be reconnected."""
+    RATE_LIMITED_BY_PLATFORM = "RATE_LIMITED_BY_PLATFORM"
+    """A quota is used up."""
+    PLATFORM_UNAVAILABLE = "PLATFORM_UNAVAILABLE"
+    """Certainly not done: the network may do it later, or once the operator has acted."""
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    """It may have been done or not."""
+    MISSED_WINDOW = "MISSED_WINDOW"
+    """Nothing could run when it was due, and it is too late now."""
+    WORKER_CRASH_LOOP = "WORKER_CRASH_LOOP"
+    """The worker crashed on it again and again."""
+
+
 class PlatformError(Exception):
     """A failed call to a network; the subclass says whether a retry can help."""
 
-    code: ClassVar[str] = "PLATFORM_UNAVAILABLE"
-    who_acts: ClassVar[WhoActs] = WhoActs.NETWORK
+    code: str = ErrorCode.PLATFORM_UNAVAILABLE
+    who_acts: WhoActs = WhoActs.NETWORK
 
     def __init__(
         self,
@@ -35,8 +56,8 @@ class PlatformError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.error_code = code or self.code
-        self.acts = who_acts or self.who_acts
+        self.code = str(code or type(self).code)
+        self.who_acts = who_acts or type(self).who_acts
         self.status = status
         self.network_code = network_code[:LONGEST_CODE]
 
@@ -48,28 +69,28 @@ class PlatformError(Exception):
     @property
     def is_nameless(self) -> bool:
         """Whether this may be a proxy's or firewall's answer: the network itself gives a code for its refusals."""
-        return self.status is not None and not self.network_code and self.acts != WhoActs.OPERATOR
+        return self.status is not None and not self.network_code and self.who_acts != WhoActs.OPERATOR
 
 
 class Rejected(PlatformError):
     """Refused as it is: a retry cannot help. A request that is too large is so because of a file."""
 
-    code = "CONTENT_REJECTED"
+    code = ErrorCode.CONTENT_REJECTED
     who_acts = WhoActs.CALLER
 
     def __init__(self, message: str, *, code: str | None = None, status: int | None = None, **facts: Any) -> None:
-        of_files = "MEDIA_REJECTED" if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else None
+        of_files = ErrorCode.MEDIA_REJECTED if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else None
         super().__init__(message, code=code or of_files, status=status, **facts)
 
 
 def not_permitted(**facts: Any) -> Rejected:
     """Return the refusal of an action that the account's owner did not allow the app, or no longer allows."""
-    return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    return Rejected(code=ErrorCode.TOKEN_REVOKED, who_acts=WhoActs.ACCOUNT_OWNER, **facts)
 
 
 def app_refused(**facts: Any) -> Rejected:
     """Return the refusal of the app itself, whatever it asks: this installation's operator must act."""
-    return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+    return Rejected(code=ErrorCode.PLATFORM_UNAVAILABLE, who_acts=WhoActs.OPERATOR, **facts)
 
 
 class Duplicate(Rejected):
@@ -79,7 +100,7 @@ class Duplicate(Rejected):
 class AuthExpired(PlatformError):
     """The token is no longer accepted: a refresh may help once, then only the account's owner can."""
 
-    code = "TOKEN_REVOKED"
+    code = ErrorCode.TOKEN_REVOKED
     who_acts = WhoActs.ACCOUNT_OWNER
 
 
@@ -117,7 +138,7 @@ class RateLimited(Unavailable):
     The account's other posts wait as long, unless the quota is for one kind of post, such as videos (`is_of_a_kind`).
     """
 
-    code = "RATE_LIMITED_BY_PLATFORM"
+    code = ErrorCode.RATE_LIMITED_BY_PLATFORM
 
     def __init__(self, message: str, *, is_of_a_kind: bool = False, **facts: Any) -> None:
         super().__init__(message, **facts)
@@ -150,13 +171,13 @@ class StillWorking(Unavailable):
 class ProcessingFailed(Rejected):
     """The network took the post and gave it up: no post exists, and sending the same again cannot help."""
 
-    code = "MEDIA_REJECTED"
+    code = ErrorCode.MEDIA_REJECTED
 
 
 class Unknown(PlatformError):
     """The answer was lost or says nothing: the network may or may not have done it."""
 
-    code = "OUTCOME_UNKNOWN"
+    code = ErrorCode.OUTCOME_UNKNOWN
 
 
 class NotListed(Exception):

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from accounts.platforms.base import Connector, Save, Session
-from accounts.platforms.errors import Rejected, Unavailable, WhoActs
+from accounts.platforms.errors import ErrorCode, Rejected, Unavailable, WhoActs
 from accounts.platforms.limits import Issue, Limits
 from accounts.platforms.shapes import Account, AccountNumbers, Content, Handles, Operation, PostNumbers, Profile, Tokens
 from ouipost.phrases import Phrase
@@ -36,7 +36,7 @@ class Gone(Connector):
         ]
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        raise Rejected(gone_message(self.name), code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR)
+        raise Rejected(gone_message(self.name), code=ErrorCode.PLATFORM_UNAVAILABLE, who_acts=WhoActs.OPERATOR)
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
         raise self._unavailable()

@@ -10,6 +10,7 @@ from oauthlib.oauth2 import WebApplicationClient
 from accounts.platforms.base import Connector, Session
 from accounts.platforms.errors import (
     AuthExpired,
+    ErrorCode,
     PlatformError,
     RateLimited,
     Rejected,
@@ -144,7 +145,7 @@ class OAuth2Connector(Connector):
         is_alive = refusal is AuthExpired and name and name not in self.dead_grant
         if name in OPERATOR_ERRORS or is_alive:
             return app_refused(**facts)
-        return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        return refusal(code=ErrorCode.TOKEN_REVOKED, who_acts=WhoActs.ACCOUNT_OWNER, **facts)
 
 
 def basic_credentials(client_id: str, client_secret: str) -> str:

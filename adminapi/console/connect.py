@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts import connecting, hosted, registry
-from accounts.credentials import hosted_url
+from accounts.addresses import hosted_url
 from accounts.models import SocialAccount
 from adminapi.console.pages import member_of_staff, page, show
 from adminapi.console.workspaces import chosen, last_chosen, limited, offer, only_one

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.platforms.errors import WhoActs
+from accounts.platforms.errors import ErrorCode, WhoActs
 from adminapi.console.columns import moment
 from adminapi.console.pages import file_address
 from adminapi.jobs import post_actions as actions
@@ -224,7 +224,7 @@ def undecided(target: Target, entries: Iterable[Entry]) -> set[datetime]:
     Our code for such an answer is not shown: it tells nothing of the post, and may name somebody who has nothing to do.
     """
     causes = ((entry.at, entry.cause) for entry in entries if entry.target_id == target.pk)
-    return {at for at, cause in causes if cause is not None and cause.code == "OUTCOME_UNKNOWN"}
+    return {at for at, cause in causes if cause is not None and cause.code == ErrorCode.OUTCOME_UNKNOWN}
 
 
 def _line(entry: Entry) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts import credentials, platforms, registry
-from accounts.credentials import hosted_url
+from accounts.addresses import hosted_url
 from accounts.platforms.base import Connector
 from accounts.platforms.errors import Outdated, Unavailable, Unknown, WhoActs
 from accounts.session import NetworkSession
@@ -34,7 +34,7 @@ def app(network: Connector) -> Finding:
     message = f"{refusal.message.rstrip('.')}."
     if isinstance(refusal, Outdated):
         return wrong(f"The version is refused. {message}", f"Set {network.id.upper()}_API_VERSION to a later one.")
-    if refusal.acts == WhoActs.OPERATOR:
+    if refusal.who_acts == WhoActs.OPERATOR:
         return wrong(f"The app is refused. {message}", f"Look at {variables}, and at the app at the network.")
     if isinstance(refusal, Unavailable | Unknown):
         return warning(f"Nobody can tell. {message}", f"Try it again later; if it stays so, look at {variables}.")

@@ -20,7 +20,7 @@ from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import Old
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
-from ouipost.events.masking import MASK
+from ouipost.masking import MASK
 from ouipost.phrases import Phrase
 from workspaces.keys.guesses import caller_of
 from workspaces.models import User

@@ -22,10 +22,10 @@ from ouipost.crypto import CannotDecrypt
 from ouipost.engine import Engine
 from ouipost.events import signing
 from ouipost.events.catalogue import TEST
-from ouipost.events.masking import masked_text
 from ouipost.events.models import Delivery, DeliveryStatus, Webhook
 from ouipost.events.pruning import KEPT
 from ouipost.events.settling import NOT_SENDABLE, DeliveryResult, settle_all
+from ouipost.masking import masked_text
 from ouipost.observability import traces
 from ouipost.outbound.client import Answer, Client
 from ouipost.outbound.errors import AnswerLost, Blocked, NotSent

@@ -10,8 +10,8 @@ from structlog.contextvars import bind_contextvars, get_contextvars
 
 from ouipost.db.rows import insert_each
 from ouipost.events import outbox
-from ouipost.events.masking import masked, masked_text
 from ouipost.events.models import Event
+from ouipost.masking import masked, masked_text
 
 
 @dataclass(frozen=True, kw_only=True)

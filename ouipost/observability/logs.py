@@ -21,7 +21,7 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
-from ouipost.events.masking import masked, masked_text
+from ouipost.masking import masked, masked_text
 from ouipost.observability.log_format import JSON
 
 if TYPE_CHECKING:

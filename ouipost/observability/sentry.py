@@ -14,7 +14,7 @@ from django.core.exceptions import SuspiciousOperation
 from accounts.platforms.errors import PlatformError
 from ouipost import __version__
 from ouipost.errors import DomainError
-from ouipost.events.masking import masked
+from ouipost.masking import masked
 from ouipost.outbound.errors import AnswerLost, NotSent
 
 EXPECTED = (DomainError, PlatformError, NotSent, AnswerLost, SuspiciousOperation)

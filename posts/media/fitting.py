@@ -12,7 +12,7 @@ from typing import BinaryIO
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.platforms.errors import Rejected, Unavailable, WhoActs
+from accounts.platforms.errors import ErrorCode, Rejected, Unavailable, WhoActs
 from accounts.platforms.file_rules import most_image_bytes
 from accounts.platforms.limits import Limits
 from accounts.platforms.shapes import Media
@@ -101,7 +101,7 @@ def _as_jpeg(media: Media, shape: Shape) -> BinaryIO:
     except (TooBusy, Stopped) as error:
         raise Unavailable(NO_TIME, who_acts=WhoActs.OPERATOR) from error
     except InvalidMedia as error:
-        raise Rejected(error.message, code="MEDIA_REJECTED") from error
+        raise Rejected(error.message, code=ErrorCode.MEDIA_REJECTED) from error
 
 
 def _pull_url(media: Media, shape: Shape) -> str:

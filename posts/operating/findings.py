@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts import pauses, platforms, registry
 from accounts.models import AFTER_RESTORE, Network, Pause, PauseScope, SocialAccount
-from accounts.platforms.errors import WhoActs
+from accounts.platforms.errors import ErrorCode, WhoActs
 from ouipost.moments import written_in_utc
 from posts import obstacles
 from posts.advice import advise
@@ -192,7 +192,7 @@ def _past_give_up(target: Target, hold: Hold | None) -> Finding:
 
 def doubtful(target: Target) -> Finding:
     """Describe a target that may or may not be out."""
-    is_crash_loop = target.error is not None and target.error["code"] == "WORKER_CRASH_LOOP"
+    is_crash_loop = target.error is not None and target.error["code"] == ErrorCode.WORKER_CRASH_LOOP
     ask = f"manage.py reconcile --post {target.post_id}"
     resolve = f"POST /api/posts/{target.post_id}/targets/{target.pk}/resolve"
     step = f"Read the worker's log for {target.pk}, then {ask}" if is_crash_loop else f"{ask}, else {resolve}"
@@ -235,7 +235,10 @@ def disconnected(target: Target) -> Finding:
 
 def expired(account: SocialAccount, *, since: datetime, posts: int, first: datetime) -> Finding:
     """Describe an account whose owner must sign in again before the first of its posts is due."""
-    error = account.last_error or {"code": "TOKEN_REVOKED", "message": "The network no longer accepts its token."}
+    error = account.last_error or {
+        "code": ErrorCode.TOKEN_REVOKED,
+        "message": "The network no longer accepts its token.",
+    }
     coming = (
         f"{posts} scheduled {'post goes' if posts == 1 else 'posts go'} to it, the first at {written_in_utc(first)}."
     )

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 
 from accounts import pauses, registry
 from accounts.platforms.base import Recovery
+from accounts.platforms.errors import ErrorCode
 from ouipost.claims import is_free
 from ouipost.events.journal import Actor, record
 from ouipost.events.models import Event
@@ -25,7 +26,7 @@ from posts.services import WrongStatus, lock
 from posts.status import sync_and_tell
 
 SET_ASIDE = failure(
-    "OUTCOME_UNKNOWN",
+    ErrorCode.OUTCOME_UNKNOWN,
     Phrase(
         "The database was restored from a copy, and whether this went out since cannot be found out: "
         "look at the account."

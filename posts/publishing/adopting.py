@@ -6,6 +6,7 @@ from typing import Any
 
 from accounts import pauses
 from accounts.models import SocialAccount
+from accounts.platforms.errors import ErrorCode
 from accounts.platforms.shapes import Published
 from ouipost.events.journal import Actor
 from posts.models import LATE, TAKEN_FROM_WORKERS, Post, Target, TargetStatus
@@ -70,7 +71,7 @@ def adopt(ended: Iterable[Target], targets: Iterable[Target], *, now: datetime) 
 def _is_in_vain(target: Target) -> bool:
     """Return whether it ended without a post, or without its last parts because one of them was refused."""
     is_cut_short = target.status == TargetStatus.PUBLISHED and 0 < len(target.parts) <= target.replies
-    return target.status in IN_VAIN or (is_cut_short and code_of(target) not in ("", "OUTCOME_UNKNOWN"))
+    return target.status in IN_VAIN or (is_cut_short and code_of(target) not in ("", ErrorCode.OUTCOME_UNKNOWN))
 
 
 def adopt_and_sync(posts: Iterable[str], *, now: datetime) -> None:
@@ -81,9 +82,9 @@ def adopt_and_sync(posts: Iterable[str], *, now: datetime) -> None:
     sync_each(Post.objects.filter(pk__in=posts).order_by("pk"), targets, now=now)
 
 
-def adopt_unsent(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
+def adopt_unsent(account: SocialAccount, _: Actor, now: datetime) -> None:
     """Publish the targets of an account that is being disconnected whose posts late answers have named: the others are
-    called off afterwards. None is cancelled here."""
+    called off afterwards."""
     unsent = Target.objects.filter(UNSENT, account=account, sends__gt=0).exclude(status=TargetStatus.DRAFT)
     posts = Post.objects.select_for_update().filter(pk__in=list(unsent.values_list("post", flat=True))).order_by("pk")
     named = set(unsent.filter(post__in=list(posts), attempt_log__outcome=LATE).values_list("pk", flat=True))
@@ -95,4 +96,3 @@ def adopt_unsent(account: SocialAccount, actor: Actor, now: datetime) -> list[st
     done = {each.post_id for each in ended if each.status != TargetStatus.CANCELLED}
     going = [each for each in targets if each.post_id in done]
     sync_each(Post.objects.filter(pk__in=done).order_by("pk"), going, now=now)
-    return []

@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from accounts import allowance, pacing, pauses
 from accounts.models import Pause, SocialAccount
 from accounts.pacing import Pacing
-from accounts.platforms.errors import WhoActs
+from accounts.platforms.errors import ErrorCode, WhoActs
 from accounts.shares import NETWORK
 from ouipost import claims
 from ouipost.claims import Claim, LostClaim
@@ -161,7 +161,7 @@ def _end(pk: str) -> None:
     if post is None or target is None:
         return
     status = TargetStatus.NEEDS_REVIEW if target.may_be_out else TargetStatus.FAILED
-    error = failure("PLATFORM_UNAVAILABLE", INTERNAL_ERROR, retryable=True, who_acts=WhoActs.OPERATOR)
+    error = failure(ErrorCode.PLATFORM_UNAVAILABLE, INTERNAL_ERROR, retryable=True, who_acts=WhoActs.OPERATOR)
     Target.objects.filter(pk=pk).update(status=status, error=error, **TAKEN_FROM_WORKERS)
     adopt_and_sync([post.pk], now=now)
 
@@ -374,7 +374,7 @@ def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -
 
 def _miss(targets: list[Ready], *, now: datetime) -> None:
     message = Phrase("It was due while nothing could run, and is too late now.")
-    error = failure("MISSED_WINDOW", message, retryable=True)
+    error = failure(ErrorCode.MISSED_WINDOW, message, retryable=True)
     due = Target.objects.filter(claims.is_due(now), pk__in=[target.pk for target in targets])
     due.update(status=TargetStatus.MISSED, error=error, **TAKEN_FROM_WORKERS)
 
@@ -383,6 +383,6 @@ def _park(targets: list[Ready]) -> None:
     """Stop trying a target that has crashed its worker again and again."""
     for target in targets:
         logger.error("Target %s was claimed %s times and never settled", target.pk, target.claim_count)
-        error = failure("WORKER_CRASH_LOOP", Phrase("It stopped the worker again and again."))
+        error = failure(ErrorCode.WORKER_CRASH_LOOP, Phrase("It stopped the worker again and again."))
         held = Target.objects.filter(pk=target.pk, fence=target.fence)
         held.update(status=TargetStatus.NEEDS_REVIEW, error=error, **TAKEN_FROM_WORKERS)

@@ -149,7 +149,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
     if isinstance(outcome, Published):
         return asdict(outcome)
     assert isinstance(outcome, PlatformError)
-    facts = {"message": outcome.message, "code": outcome.error_code, "who_acts": str(outcome.acts)}
+    facts = {"message": outcome.message, "code": outcome.code, "who_acts": str(outcome.who_acts)}
     facts |= {name: getattr(outcome, name) for name in ("status", "network_code")}
     told = {name: getattr(outcome, name, None) for name in ("retry_after", "handles")}
     return facts | {name: value for name, value in told.items() if value is not None}

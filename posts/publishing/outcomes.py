@@ -10,6 +10,7 @@ from accounts.platforms.base import Recovery
 from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
+    ErrorCode,
     PlatformError,
     ProcessingFailed,
     RateLimited,
@@ -278,7 +279,7 @@ def _with_its_time(target: Target, error: Unavailable, *, now: datetime) -> Unav
         moment=moment,
         error=error.message,
     )
-    return Unavailable(told, code=error.error_code, who_acts=error.acts, network_code=error.network_code)
+    return Unavailable(told, code=error.code, who_acts=error.who_acts, network_code=error.network_code)
 
 
 def _delay(attempts: int, error: Unavailable, waited: timedelta | None) -> timedelta:
@@ -353,7 +354,7 @@ def _is_waking(target: Target, result: AttemptResult, *, now: datetime) -> bool:
 
 def _asked_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:
     """Return the columns after a look in vain: whatever kept us from looking, the outcome stays unknown."""
-    shown = failure("OUTCOME_UNKNOWN", error.message, who_acts=error.acts, network_code=error.network_code)
+    shown = failure(ErrorCode.OUTCOME_UNKNOWN, error.message, who_acts=error.who_acts, network_code=error.network_code)
     return _tried_again(target, error, wait=wait, now=now) | {"error": shown}
 
 
@@ -374,13 +375,13 @@ def review(message: str, outcome: Outcome | None = None) -> dict[str, Any]:
         "status": TargetStatus.NEEDS_REVIEW,
         "due_at": None,
         "outcome_unknown": True,
-        "error": failure("OUTCOME_UNKNOWN", message, network_code=network_code),
+        "error": failure(ErrorCode.OUTCOME_UNKNOWN, message, network_code=network_code),
     }
 
 
 def _shown(error: PlatformError, *, retryable: bool = False) -> dict[str, Any]:
     return failure(
-        error.error_code, error.message, retryable=retryable, who_acts=error.acts, network_code=error.network_code
+        error.code, error.message, retryable=retryable, who_acts=error.who_acts, network_code=error.network_code
     )
 
 

@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from accounts import breakers, calls, pauses
 from accounts.models import AFTER_RESTORE, PauseScope
-from accounts.platforms.errors import PlatformError, RateLimited, StillWorking
+from accounts.platforms.errors import ErrorCode, PlatformError, RateLimited, StillWorking
 from accounts.platforms.shapes import Published
 from ouipost import claims
 from ouipost.db.rows import insert_each, update_each
@@ -194,7 +194,9 @@ def _ends_in_vain(target: Target, result: AttemptResult, values: Mapping[str, An
 
 def _record_rejected_files(targets: Sequence[Target], posts: Mapping[str, Post]) -> None:
     """Record in the journal the posts whose files a network could not use, by the first file of each."""
-    refused = [each for each in targets if each.status == TargetStatus.FAILED and code_of(each) == "MEDIA_REJECTED"]
+    refused = [
+        each for each in targets if each.status == TargetStatus.FAILED and code_of(each) == ErrorCode.MEDIA_REJECTED
+    ]
     if not refused:
         return
     files = Media.objects.filter(post__in=[each.post_id for each in refused]).order_by("-position", "-pk")
@@ -285,8 +287,8 @@ def _attempt(result: AttemptResult, *, number: int, word: str, next_at: datetime
         ended_at=ended_at,
         outcome=word,
         http_status=error.status if error else None,
-        code=error.error_code if error else "",
-        who_acts=str(error.acts) if error else "",
+        code=error.code if error else "",
+        who_acts=str(error.who_acts) if error else "",
         network_code=error.network_code if error else "",
         message=getattr(result.outcome, "message", ""),
         remote_id=published.remote_id if published else "",

@@ -313,11 +313,8 @@ def lock_all(account: SocialAccount) -> list[Schedule]:
     return list(Schedule.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
 
 
-def leave(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
-    """Take a disconnected account out of all slots. Slots for nobody else are removed, and their posts move.
-
-    Returns no post, as none is cancelled.
-    """
+def leave(account: SocialAccount, actor: Actor, now: datetime) -> None:
+    """Take a disconnected account out of all slots. Slots for nobody else are removed, and their posts move."""
     for schedule in lock_all(account):
         before = _slots_of(schedule)
         is_gone = _forget(schedule, account)
@@ -327,7 +324,6 @@ def leave(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
             lost = [post for post in queued(schedule) if post.slot_id is None]  # the others keep their places
             returned = _deal_out(schedule, lost, actor=actor, now=now, without=account.pk)
             _return_to_draft(returned, actor=SYSTEM, now=now)
-    return []
 
 
 def _forget(schedule: Schedule, account: SocialAccount) -> bool:

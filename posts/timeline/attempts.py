@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop as _
 
 from accounts import platforms
 from accounts.platforms.base import Recovery
-from accounts.platforms.errors import WhoActs
+from accounts.platforms.errors import ErrorCode, WhoActs
 from ouipost.phrases import Phrase
 from posts.advice import Advice, advise
 from posts.models import Attempt
@@ -128,9 +128,9 @@ def _advice(attempt: Attempt, *, kind: str, is_open: bool) -> Advice | None:
         case "sent" | "found" | "late_answer":
             return None
         case "not_found" | "unknown" | "taken":
-            return advise("OUTCOME_UNKNOWN", who_acts=WhoActs.NETWORK)
+            return advise(ErrorCode.OUTCOME_UNKNOWN, who_acts=WhoActs.NETWORK)
         case "undecided":
-            return advise("OUTCOME_UNKNOWN")
+            return advise(ErrorCode.OUTCOME_UNKNOWN)
     return advise(attempt.code, who_acts=attempt.who_acts, outcome_unknown=is_open)
 
 
@@ -139,7 +139,7 @@ def _cause(attempt: Attempt, *, is_open: bool) -> Cause | None:
         return None
     code = "" if is_open else attempt.code  # a refused look refuses no post
     return Cause(
-        code=code or "OUTCOME_UNKNOWN",
+        code=code or ErrorCode.OUTCOME_UNKNOWN,
         message=attempt.message,
         network_code=attempt.network_code,
         http_status=attempt.http_status,

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop as _
 
 from accounts import registry
 from accounts.platforms import NAMES
-from accounts.platforms.errors import WhoActs
+from accounts.platforms.errors import ErrorCode, WhoActs
 from ouipost.events.catalogue import TOLD_AS
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase, several
@@ -53,8 +53,11 @@ OUTCOMES = {
 }
 """Words for settled targets, at the beginning of a sentence and within it; other targets are left out."""
 NO_ATTEMPT = {
-    "MISSED_WINDOW": ("missed", _("Its time for {name} came while nothing could run, and it is too late now.")),
-    "WORKER_CRASH_LOOP": ("set_aside", _("It stopped the worker again and again: nothing more is tried on {name}.")),
+    ErrorCode.MISSED_WINDOW: ("missed", _("Its time for {name} came while nothing could run, and it is too late now.")),
+    ErrorCode.WORKER_CRASH_LOOP: (
+        "set_aside",
+        _("It stopped the worker again and again: nothing more is tried on {name}."),
+    ),
 }
 """Kinds and sentences for targets that ended without an attempt, by the code of their error."""
 OPEN = (PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.PUBLISHING, PostStatus.MISSED)

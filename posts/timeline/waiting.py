@@ -7,7 +7,7 @@ from django.db.models import Prefetch, prefetch_related_objects
 
 from accounts import pacing, pauses, platforms, registry
 from accounts.models import AccountStatus, Network, Pause, SocialAccount
-from accounts.platforms.errors import WhoActs
+from accounts.platforms.errors import ErrorCode, WhoActs
 from accounts.platforms.limits import Allowance
 from ouipost.moments import written_in_utc
 from ouipost.phrases import Ours, Phrase, joined
@@ -141,12 +141,12 @@ def _is_cut_off(target: Target) -> bool:
 def _advice(target: Target, who_acts: WhoActs | None) -> Advice | None:
     """Return the advice for a target. `who_acts` is the one who can end its obstacle, if anybody has to."""
     if _is_cut_off(target):
-        return advise("TOKEN_REVOKED")
+        return advise(ErrorCode.TOKEN_REVOKED)
     if target.outcome_unknown:
-        return advise("OUTCOME_UNKNOWN", who_acts=who_acts or WhoActs.NETWORK)
+        return advise(ErrorCode.OUTCOME_UNKNOWN, who_acts=who_acts or WhoActs.NETWORK)
     if target.error:
         return advise(target.error["code"], who_acts=who_acts or target.error.get("who_acts"))
-    return advise("PLATFORM_UNAVAILABLE", who_acts=who_acts) if who_acts else None
+    return advise(ErrorCode.PLATFORM_UNAVAILABLE, who_acts=who_acts) if who_acts else None
 
 
 def _on_it(target: Target) -> Phrase:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.db import OperationalError
 
-from accounts import connecting, superseded
+from accounts import connecting, other_sign_ins
 from accounts.connecting import OAuthExchangeFailed, OAuthStateInvalid, Pending, Started
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import SignIn
@@ -147,7 +147,7 @@ def test_a_linkedin_sign_in_expires_the_accounts_of_other_workspaces_whose_token
     told = Event.objects.filter(type="account.expired").values_list("resource_id", "workspace_id")
     assert page.unseal().access_token == "token"
     assert (page.status, list(told)) == (("expired", [(page.pk, elsewhere.pk)]) if is_ended else ("active", []))
-    assert (page.last_error or {}).get("message") == (superseded.ENDED_ELSEWHERE if is_ended else None)
+    assert (page.last_error or {}).get("message") == (other_sign_ins.ENDED_ELSEWHERE if is_ended else None)
 
 
 @pytest.mark.parametrize(

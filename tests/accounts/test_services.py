@@ -320,17 +320,18 @@ def test_every_hook_hears_of_it_and_may_cancel(
 ) -> None:
     heard: list[Any] = []
 
-    def first(*about: object) -> list[str]:
-        heard.append(about)
+    def cancel(*about: object) -> list[str]:
+        heard.append(("cancels", *about))
         return ["post_1"] * 2
 
-    monkeypatch.setattr(hooks, "on_disconnect", [first, lambda *about: ["post_2"] * 49])
+    monkeypatch.setattr(hooks, "on_disconnect", [lambda *about: heard.append(("hears", *about))])
+    monkeypatch.setattr(hooks, "cancels", [cancel, lambda *about: ["post_2"] * 49])
     account = make_account(workspace)
 
     assert disconnect(account) == 51
 
     (event,) = Event.objects.filter(type="account.disconnected")
-    assert heard == [(account, ACTOR, NOW)]
+    assert heard == [("hears", account, ACTOR, NOW), ("cancels", account, ACTOR, NOW)]
     assert (event.details["cancelled"], event.details["posts"]) == (51, ["post_1"] * 2 + ["post_2"] * 48)
 
 

@@ -88,7 +88,7 @@ def test_an_address_that_the_guard_forbids_is_the_operators_to_allow() -> None:
     with pytest.raises(Unavailable) as caught:
         session.request("GET", "https://a.example")
 
-    assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)
+    assert (caught.value.code, caught.value.who_acts) == ("PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)
 
 
 def test_a_request_has_no_longer_than_the_session() -> None:

@@ -456,7 +456,7 @@ def test_who_needs_the_token_now_is_told_the_cause(
     with pytest.raises(Unavailable) as caught:
         refresh_now(account)
 
-    assert (caught.value.message, caught.value.error_code, caught.value.acts) == ("No.", *cause)
+    assert (caught.value.message, caught.value.code, caught.value.who_acts) == ("No.", *cause)
     assert isinstance(caught.value, RateLimited) == isinstance(error, RateLimited)
     if isinstance(error, PlatformError):
         assert (caught.value.status, caught.value.network_code) == (error.status, error.network_code)
@@ -472,7 +472,7 @@ def test_what_the_operator_must_mend_is_told_to_all_who_need_the_token_with_one_
     for _ in range(2):
         with pytest.raises(Unavailable, match="Unknown client") as caught:
             refresh_now(account)
-        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)
+        assert (caught.value.code, caught.value.who_acts) == ("PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)
 
     assert len(network.calls) == 1
     SocialAccount.objects.update(due_at=database_now(), lease_until=database_now())
@@ -519,7 +519,7 @@ def test_tokens_that_do_not_open_wait_for_their_key(
     assert network.calls == []
     with pytest.raises(Unavailable, match="cannot be opened") as caught:
         refresh_now(account)
-    assert caught.value.acts == WhoActs.OPERATOR
+    assert caught.value.who_acts == WhoActs.OPERATOR
 
     settings.TOKEN_KEYS = ring
     SocialAccount.objects.update(due_at=database_now(), lease_until=None)

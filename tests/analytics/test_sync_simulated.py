@@ -366,7 +366,7 @@ def test_an_answer_that_is_none_is_explained_and_the_numbers_are_read_a_minute_l
     assert isinstance(report.error, Unavailable | Unknown)
     sync = sync_of(account)
     assert (sync.failures, sync.due_at) == (1, at + timedelta(minutes=1))
-    assert sync.error == {"code": report.error.error_code, "message": report.error.message, "who_acts": "network"}
+    assert sync.error == {"code": report.error.code, "message": report.error.message, "who_acts": "network"}
     assert sync.error["message"]
     assert (health(account), told("account.error")) == (("active", None), 0)
     networks.Fault.objects.all().delete()
@@ -437,9 +437,9 @@ def test_an_account_that_may_not_be_read_is_in_error_with_the_reason_until_it_ca
     assert isinstance(report.error, Rejected)
     assert status == "error"
     assert error == {
-        "code": report.error.error_code,
+        "code": report.error.code,
         "message": report.error.message,
-        "who_acts": str(report.error.acts),
+        "who_acts": str(report.error.who_acts),
     }
     assert message in error["message"]
     for _ in range(3):

@@ -9,8 +9,8 @@ from django.test import Client
 
 from adminapi.models import Session
 from ouipost.api.models import StoredAnswer
-from ouipost.events.masking import MASK
 from ouipost.events.models import Event
+from ouipost.masking import MASK
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
 from tests.contract.world import PASSWORD, at, error_of, fields_of, log_in

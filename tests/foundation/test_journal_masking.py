@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from ouipost.events import masking
+from ouipost import masking
 from ouipost.events.journal import Actor, record
-from ouipost.events.masking import MASK, is_secret_name, masked
 from ouipost.events.models import Event
+from ouipost.masking import MASK, is_secret_name, masked
 from workspaces import services
 from workspaces.models import Workspace
 

@@ -124,7 +124,7 @@ class ContainerCase(OAuth2Case, ListCase):
         raised, _ = self.waiting("ERROR", self.failed_for_good)
 
         assert isinstance(raised, ProcessingFailed)
-        assert raised.error_code == "MEDIA_REJECTED"
+        assert raised.code == "MEDIA_REJECTED"
         assert raised.network_code in self.failed_for_good
 
     def test_a_container_that_failed_for_now_is_made_again_twice(self) -> None:
@@ -134,7 +134,7 @@ class ContainerCase(OAuth2Case, ListCase):
             raised, saved = self.waiting("ERROR", self.failed_for_now, handles=handles)
             handles = saved.handles[-1]
             kinds.append(isinstance(raised, ProcessingFailed))
-            acts.add(raised.acts)
+            acts.add(raised.who_acts)
 
         assert (kinds, acts) == ([False, False, True], {"network"})
 
@@ -303,7 +303,7 @@ class ContainerCase(OAuth2Case, ListCase):
         assert self.refused_by(graph_error(4, 2207051), asked, self.page(self.own)) == self.first.published
         with pytest.raises(Rejected) as caught:
             self.refused_by(graph_error(4, 2207051), self.status(self.container, "FINISHED"))
-        assert (caught.value.network_code, caught.value.acts) == ("4/2207051", "account_owner")
+        assert (caught.value.network_code, caught.value.who_acts) == ("4/2207051", "account_owner")
         for unheard in (replace(asked, gets=LOST),), (asked, replace(self.page(), gets=make_answer(503))):
             with pytest.raises(Unknown):
                 self.refused_by(graph_error(4, 2207051), *unheard)
@@ -330,7 +330,7 @@ class ContainerCase(OAuth2Case, ListCase):
         assert self.refused_by(graph_error(10, status=500), asked, self.page(self.own)) == self.first.published
         with pytest.raises(Rejected) as caught:
             self.refused_by(graph_error(10, status=500), self.status(self.container, "FINISHED"))
-        assert caught.value.error_code == "TOKEN_REVOKED"
+        assert caught.value.code == "TOKEN_REVOKED"
 
     @pytest.mark.parametrize("code", [1, 2])
     def test_a_transient_code_leaves_a_visible_call_unknown(self, code: int) -> None:
@@ -374,7 +374,7 @@ class ContainerCase(OAuth2Case, ListCase):
 
     def refusal(self, answer: Any) -> tuple[type[PlatformError], str, str]:
         error = self.connector.classify(answer)
-        return type(error), error.error_code, str(error.acts)
+        return type(error), error.code, str(error.who_acts)
 
     @pytest.mark.parametrize(
         ("answer", "meaning"),
@@ -408,7 +408,7 @@ class ContainerCase(OAuth2Case, ListCase):
         with pytest.raises(Rejected) as publishing:
             self.refused_by(hidden)
 
-        assert {(each.value.error_code, each.value.acts) for each in (making, publishing)} == {
+        assert {(each.value.code, each.value.who_acts) for each in (making, publishing)} == {
             ("TOKEN_REVOKED", "account_owner")
         }
 

@@ -380,14 +380,14 @@ class PlatformCase(NumbersCase):
         with pytest.raises(Rejected) as caught:
             self.commit(self.first, self.refused)
 
-        assert (caught.value.error_code, caught.value.acts) == ("CONTENT_REJECTED", WhoActs.CALLER)
+        assert (caught.value.code, caught.value.who_acts) == ("CONTENT_REJECTED", WhoActs.CALLER)
         assert "says: " in caught.value.message
 
     def test_a_dead_token_is_told_from_a_refused_post(self) -> None:
         with pytest.raises(AuthExpired) as caught:
             self.commit(self.first, self.token_over)
 
-        assert (caught.value.error_code, caught.value.acts) == ("TOKEN_REVOKED", WhoActs.ACCOUNT_OWNER)
+        assert (caught.value.code, caught.value.who_acts) == ("TOKEN_REVOKED", WhoActs.ACCOUNT_OWNER)
 
     def test_a_401_without_words_is_a_dead_token(self) -> None:
         with pytest.raises(AuthExpired):
@@ -396,14 +396,14 @@ class PlatformCase(NumbersCase):
     def test_what_is_too_large_is_a_file(self) -> None:
         error = self.connector.classify(make_answer(413, body=b"<html>Request Entity Too Large</html>"))
 
-        assert (type(error), error.error_code) == (Rejected, "MEDIA_REJECTED")
+        assert (type(error), error.code) == (Rejected, "MEDIA_REJECTED")
 
     def test_a_quota_says_how_long_to_wait(self) -> None:
         with pytest.raises(RateLimited) as caught:
             self.commit(self.first, self.over_quota)
 
         assert caught.value.retry_after == 120
-        assert caught.value.error_code == "RATE_LIMITED_BY_PLATFORM"
+        assert caught.value.code == "RATE_LIMITED_BY_PLATFORM"
 
     @pytest.mark.parametrize(
         "gets",

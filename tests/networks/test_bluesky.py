@@ -623,7 +623,7 @@ class TestBluesky(PlatformCase):
     ) -> None:
         error = self.connector.classify(make_answer(status, {"error": name, "message": message}))
 
-        assert (type(error), error.error_code, error.acts) == meaning
+        assert (type(error), error.code, error.who_acts) == meaning
         assert (error.network_code, error.message) == (name, f"Bluesky says: {message}")
 
     def test_retry_after_goes_before_the_reset_of_the_window(self) -> None:
@@ -743,7 +743,7 @@ class TestBluesky(PlatformCase):
             self.upload(refused, refused)
 
         told = "The clocks of this installation and of the account's server differ. Bluesky says: expiration is in past"
-        assert (caught.value.message, caught.value.acts) == (told, "operator")
+        assert (caught.value.message, caught.value.who_acts) == (told, "operator")
 
     def test_the_work_on_a_video_is_waited_for(self) -> None:
         with pytest.raises(StillWorking) as caught:
@@ -787,7 +787,7 @@ class TestBluesky(PlatformCase):
         with pytest.raises(Rejected) as caught:
             self.upload(failed, handles=working(NOW))
 
-        assert (caught.value.error_code, caught.value.network_code) == ("MEDIA_REJECTED", "bad_video")
+        assert (caught.value.code, caught.value.network_code) == ("MEDIA_REJECTED", "bad_video")
         assert caught.value.message == "Bluesky says: Not a video"
         assert self.saved == {}
 
@@ -812,7 +812,7 @@ class TestBluesky(PlatformCase):
         with pytest.raises(PlatformError, match=words) as caught:
             self.upload(failed, handles=working(NOW))
 
-        assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
+        assert (type(caught.value), caught.value.code, caught.value.who_acts) == meaning
         assert self.saved == {}, "the next try sends it anew"
 
     @pytest.mark.parametrize(
@@ -833,7 +833,7 @@ class TestBluesky(PlatformCase):
         with pytest.raises(Rejected, match="confirm the account's e-mail address") as caught:
             self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, refused)))
 
-        assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "account_owner")
+        assert (caught.value.code, caught.value.who_acts) == ("MEDIA_REJECTED", "account_owner")
 
     @pytest.mark.parametrize(
         ("told", "meaning", "words"),
@@ -850,7 +850,7 @@ class TestBluesky(PlatformCase):
         with pytest.raises(PlatformError, match=words) as caught:
             self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(dropped))
 
-        assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
+        assert (type(caught.value), caught.value.code, caught.value.who_acts) == meaning
 
     @pytest.mark.parametrize("answer", [{}, {"jobStatus": {}}, []])
     def test_a_service_that_says_nothing_of_the_video_is_asked_again(self, answer: Any) -> None:
@@ -905,7 +905,7 @@ class TestBluesky(PlatformCase):
         with pytest.raises(Rejected, match="Bluesky says: No e-mail") as caught:
             self.upload(ASK_FOR_ROOM[0], room(make_answer(200, {"canUpload": False, "message": "No e-mail"})))
 
-        assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "account_owner")
+        assert (caught.value.code, caught.value.who_acts) == ("MEDIA_REJECTED", "account_owner")
 
     def test_a_refusal_of_the_service_says_nothing_about_the_account(self) -> None:
         refused = make_answer(401, {"error": "AuthenticationRequired", "message": "Unconfirmed e-mail"})
@@ -913,7 +913,7 @@ class TestBluesky(PlatformCase):
         with pytest.raises(Rejected) as caught:
             self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(refused))
 
-        assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "account_owner")
+        assert (caught.value.code, caught.value.who_acts) == ("MEDIA_REJECTED", "account_owner")
 
     def test_a_busy_service_is_asked_again(self) -> None:
         with pytest.raises(RateLimited):

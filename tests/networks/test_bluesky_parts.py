@@ -171,7 +171,7 @@ def test_an_upload_that_cannot_be_begun_says_why(gets: Answer, error: type[Platf
     with pytest.raises(error) as caught:
         Sending().go_on(*bluesky.ASK_FOR_ROOM, *begin(gets))
 
-    assert caught.value.error_code == code
+    assert caught.value.code == code
 
 
 def test_a_service_that_takes_no_parts_gets_the_video_in_one_call() -> None:

@@ -74,7 +74,7 @@ def test_an_account_whose_e_mail_is_not_confirmed_is_told_so_at_once_and_posts_w
     with pytest.raises(Rejected, match="confirm the account's e-mail address") as caught:
         at.publish(Content(text="Look", media=(FILM,)))
 
-    assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "account_owner")
+    assert (caught.value.code, caught.value.who_acts) == ("MEDIA_REJECTED", "account_owner")
     assert Request.objects.filter(path__contains=refusing, status__lt=500).exists()
     at.publish(Content(text="No video"))
     assert visible() == [("post", "No video", 0)]

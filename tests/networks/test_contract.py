@@ -251,7 +251,7 @@ def test_a_version_that_a_network_does_not_know_is_for_the_operator_and_in_its_h
     with pytest.raises(Outdated) as refused:
         connector.profile(registry.session(network, account.workspace), account.unseal())
 
-    assert refused.value.acts == WhoActs.OPERATOR
+    assert refused.value.who_acts == WhoActs.OPERATOR
     assert [key.outcome for key in calls.COUNTED.take()] == [calls.OUTDATED]
 
 

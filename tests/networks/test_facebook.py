@@ -260,7 +260,7 @@ class TestFacebook(LookCase, OAuth2Case):
         with pytest.raises(PlatformError) as caught:
             self.commit(self.first, graph_error(code))
 
-        assert caught.value.error_code == "OUTCOME_UNKNOWN"
+        assert caught.value.code == "OUTCOME_UNKNOWN"
         assert caught.value.network_code == str(code)
 
     def test_another_version_is_the_operators_choice(self) -> None:
@@ -355,7 +355,7 @@ class TestFacebook(LookCase, OAuth2Case):
         with pytest.raises(Rejected) as caught:
             self.commit(self.publications[shown], graph_error(100, 33))
 
-        assert (caught.value.error_code, caught.value.acts) == meaning
+        assert (caught.value.code, caught.value.who_acts) == meaning
 
     def test_a_story_that_may_be_out_is_looked_for_by_its_photo(self) -> None:
         story = self.publications["photo story"]
@@ -670,7 +670,7 @@ class TestFacebook(LookCase, OAuth2Case):
     def test_a_refusal_says_who_can_mend_it(self, answer: Any, meaning: tuple[Any, ...]) -> None:
         error = self.connector.classify(answer)
 
-        assert (type(error), error.error_code, error.acts) == meaning
+        assert (type(error), error.code, error.who_acts) == meaning
 
     def test_a_page_that_posted_too_fast_is_left_alone_for_an_hour(self) -> None:
         assert self.waits(graph_error(368, 1390008)) == 3600

@@ -166,7 +166,7 @@ def test_a_post_of_a_page_that_is_not_visible_either_is_not_called_gone() -> Non
     with pytest.raises(Rejected) as caught:
         numbers(replace(fields({}), gets=hidden), replace(read("1001", {}, fields="id"), gets=hidden))
 
-    assert (caught.value.error_code, caught.value.acts) == OWNER
+    assert (caught.value.code, caught.value.who_acts) == OWNER
 
 
 def test_a_post_that_cannot_be_read_for_another_reason_is_not_called_gone() -> None:

@@ -280,7 +280,7 @@ def test_a_video_that_facebook_gave_up_is_no_post(changes: dict[str, Any]) -> No
 
     assert caught.value.message.startswith("Facebook says: ")
     assert ("Torn." in caught.value.message) == ("Torn." in str(changes))
-    assert caught.value.error_code == "MEDIA_REJECTED"
+    assert caught.value.code == "MEDIA_REJECTED"
 
 
 @pytest.mark.parametrize(

@@ -318,7 +318,7 @@ class TestInstagram(ContainerCase):
         with pytest.raises(Rejected) as caught:
             self.exchange(FakeSession(replace(self.exchange_calls[0], gets=self.code_refused)))
 
-        assert (caught.value.error_code, caught.value.acts) == ("TOKEN_REVOKED", "account_owner")
+        assert (caught.value.code, caught.value.who_acts) == ("TOKEN_REVOKED", "account_owner")
         assert caught.value.message == "Instagram says: Invalid authorization code"
 
     @pytest.mark.parametrize("words", ["Invalid platform app", "Error validating client secret."])
@@ -328,7 +328,7 @@ class TestInstagram(ContainerCase):
         with pytest.raises(AppStopped) as caught:
             self.exchange(FakeSession(replace(self.exchange_calls[0], gets=refused)))
 
-        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", "operator")
+        assert (caught.value.code, caught.value.who_acts) == ("PLATFORM_UNAVAILABLE", "operator")
 
     @pytest.mark.parametrize("status", [429, 500, 503])
     @pytest.mark.parametrize("words", [{}, {"error_message": "Later"}], ids=["without words", "in words"])
@@ -418,7 +418,7 @@ class TestInstagram(ContainerCase):
             kinds.append(type(caught.value).__name__)
 
         assert kinds == ["MakeAgain", "MakeAgain", "ProcessingFailed"]
-        assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "operator")
+        assert (caught.value.code, caught.value.who_acts) == ("MEDIA_REJECTED", "operator")
 
     @pytest.mark.parametrize(
         ("reason", "words", "is_final", "who_acts"),
@@ -436,7 +436,7 @@ class TestInstagram(ContainerCase):
 
         assert raised.message == f"Instagram could not use the file: {words}."
         assert isinstance(raised, MakeAgain) != is_final
-        assert (raised.error_code, raised.acts) == ("MEDIA_REJECTED", who_acts)
+        assert (raised.code, raised.who_acts) == ("MEDIA_REJECTED", who_acts)
 
     def test_an_error_of_the_server_is_tried_once_more_as_it_may_be_a_block_in_disguise(self) -> None:
         ready, operation = status("18001"), self.prepared(IMAGE)
@@ -447,7 +447,7 @@ class TestInstagram(ContainerCase):
 
         with pytest.raises(Rejected) as blocked:
             self.prepares(operation, ready)
-        assert (blocked.value.network_code, blocked.value.acts) == ("-1/2207001", "account_owner")
+        assert (blocked.value.network_code, blocked.value.who_acts) == ("-1/2207001", "account_owner")
         assert self.prepares(operation, status("18001", "PUBLISHED"))["out"]
 
     @pytest.mark.parametrize("gets", [LOST, make_answer(503)])
@@ -731,7 +731,7 @@ class TestNumbers(NumbersCase):
                 replace(node(), gets=hidden), replace(read("17841", {"id": "17841"}, fields="id"), gets=hidden)
             )
 
-        assert (caught.value.error_code, caught.value.acts) == ("TOKEN_REVOKED", "account_owner")
+        assert (caught.value.code, caught.value.who_acts) == ("TOKEN_REVOKED", "account_owner")
 
     @pytest.mark.parametrize(
         ("gets", "error"),

@@ -437,7 +437,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         with pytest.raises(Rejected) as caught:
             self.exchange(FakeSession(replace(self.exchange_calls[0], gets=make_answer(400, {"error": error}))))
 
-        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)
+        assert (caught.value.code, caught.value.who_acts) == ("PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)
         assert (caught.value.message, caught.value.network_code) == (
             f"LinkedIn answered with status 400 and the code {error}.",
             error,
@@ -695,7 +695,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         with pytest.raises(ProcessingFailed) as caught:
             self.preparing(BEGIN_VIDEO, *PARTS, FINISH_VIDEO, failed)
 
-        assert (caught.value.message, caught.value.error_code) == ("LinkedIn says: No sound", "MEDIA_REJECTED")
+        assert (caught.value.message, caught.value.code) == ("LinkedIn says: No sound", "MEDIA_REJECTED")
 
     def test_who_may_not_read_the_state_of_a_file_goes_on(self) -> None:
         denied = replace(show_video("X"), gets=make_answer(403, {"status": 403, "code": "ACCESS_DENIED"}))
@@ -912,7 +912,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
     def test_a_refusal_says_who_can_mend_it(self, status: int, problem: Any, meaning: tuple[Any, ...]) -> None:
         error = self.connector.classify(make_answer(status, problem))
 
-        assert (type(error), error.error_code, error.acts) == meaning
+        assert (type(error), error.code, error.who_acts) == meaning
 
     def test_an_ended_version_and_an_unready_file_were_surely_not_posted(self) -> None:
         for status, code in ((426, "NONEXISTENT_VERSION"), (400, "MEDIA_ASSET_WAITING_UPLOAD")):
@@ -925,7 +925,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         with pytest.raises(NotTaken) as caught:
             self.commit(self.first, make_answer(403, body=b"<html>Access denied</html>"))
 
-        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", WhoActs.NETWORK)
+        assert (caught.value.code, caught.value.who_acts) == ("PLATFORM_UNAVAILABLE", WhoActs.NETWORK)
 
     def test_a_file_that_is_not_ready_is_waited_for(self) -> None:
         error = self.connector.classify(make_answer(400, {"code": "MEDIA_ASSET_WAITING_UPLOAD"}))

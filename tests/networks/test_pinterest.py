@@ -491,7 +491,7 @@ class TestPinterest(LookCase, OAuth2Case):
         with pytest.raises(Rejected) as caught:
             self.prepares(self.operation(self.steps.content, handles=waiting), shown("failed"), save=saved)
 
-        assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "caller")
+        assert (caught.value.code, caught.value.who_acts) == ("MEDIA_REJECTED", "caller")
         assert saved.handles == [{"other": 1}]
 
     def test_a_video_that_was_dropped_is_uploaded_again(self) -> None:
@@ -530,7 +530,7 @@ class TestPinterest(LookCase, OAuth2Case):
         with pytest.raises(Rejected) as caught:
             self.stored({}, register(), refused)
 
-        assert (caught.value.error_code, caught.value.network_code) == ("MEDIA_REJECTED", code)
+        assert (caught.value.code, caught.value.network_code) == ("MEDIA_REJECTED", code)
 
     @pytest.mark.parametrize(
         ("gets", "error"),
@@ -597,7 +597,7 @@ class TestPinterest(LookCase, OAuth2Case):
     ) -> None:
         error = self.connector.classify(make_answer(status, {"code": code, "message": words}))
 
-        assert (type(error), error.error_code, error.acts) == meaning
+        assert (type(error), error.code, error.who_acts) == meaning
         assert error.network_code == ("" if code is None else str(code))
 
     def test_a_refusal_tells_what_to_do(self) -> None:
@@ -619,7 +619,7 @@ class TestPinterest(LookCase, OAuth2Case):
 
         error = self.connector.classify(make_answer(status, {"code": 9, "message": words}))
 
-        assert (type(error), error.error_code, error.acts) == (Rejected, "CONTENT_REJECTED", WhoActs.CALLER)
+        assert (type(error), error.code, error.who_acts) == (Rejected, "CONTENT_REJECTED", WhoActs.CALLER)
 
     @pytest.mark.parametrize(
         ("headers", "wait"),
@@ -656,7 +656,7 @@ class TestPinterest(LookCase, OAuth2Case):
             self.exchange(FakeSession(replace(self.exchange_calls[0], gets=gets)))
 
         for error, meaning in ((at_refresh.value, refreshed), (at_exchange.value, exchanged)):
-            assert (type(error), error.error_code, error.acts) == meaning
+            assert (type(error), error.code, error.who_acts) == meaning
             assert (error.status, error.network_code) == (status, str(code))
 
     def test_only_its_maker_sees_what_an_app_on_trial_posts(self) -> None:

@@ -300,7 +300,7 @@ class TestThreads(ContainerCase):
 
         assert raised.message == f"Threads could not use the file: {words}."
         assert isinstance(raised, MakeAgain) != is_final
-        assert raised.acts == who_acts
+        assert raised.who_acts == who_acts
 
     def test_a_reply_is_looked_for_among_the_replies(self) -> None:
         operation = self.prepared(self.publications["second part"])
@@ -483,7 +483,7 @@ class TestNumbers(NumbersCase):
         with pytest.raises(Rejected) as caught:
             self.of_post(replace(numbers(), gets=hidden), replace(read("me", {"id": "5001"}, fields="id"), gets=hidden))
 
-        assert (caught.value.error_code, caught.value.acts) == ("TOKEN_REVOKED", "account_owner")
+        assert (caught.value.code, caught.value.who_acts) == ("TOKEN_REVOKED", "account_owner")
 
     @pytest.mark.parametrize(
         ("gets", "error"),

@@ -45,7 +45,7 @@ class TestErrors:
     def test_a_refusal_says_who_can_mend_it(self, status: int, code: str, meaning: tuple[Any, ...]) -> None:
         error = CONNECTOR.classify(bad(status, code))
 
-        assert (type(error), error.error_code, error.acts) == meaning
+        assert (type(error), error.code, error.who_acts) == meaning
         assert error.network_code == code
         assert "log_id L2" in error.message
 

@@ -103,7 +103,7 @@ def test_a_creator_whom_tiktok_has_banned_is_told_so_and_nothing_is_sent(world: 
     with pytest.raises(Rejected, match="banned") as caught:
         world.desk("Ann Banned").publish(posting(FILM))
 
-    assert caught.value.acts == "account_owner"
+    assert caught.value.who_acts == "account_owner"
     assert not Request.objects.filter(path__contains="init").exists()
 
 

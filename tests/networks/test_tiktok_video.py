@@ -194,7 +194,7 @@ class TestVideo(Steps):
         with pytest.raises(Rejected) as caught:
             self.prepare(self.operation(film(**options)), creator_info(**changed))
 
-        assert caught.value.error_code == code
+        assert caught.value.code == code
 
     def test_what_the_creator_has_turned_off_stays_off_unasked(self) -> None:
         calls = (
@@ -386,7 +386,7 @@ class TestVideo(Steps):
             self.recover(self.sent(VIDEO), status(PUBLISH_ID, "FAILED", fail_reason=reason))
 
         error = caught.value
-        assert (error.error_code, error.acts, error.network_code) == (code, acts, reason)
+        assert (error.code, error.who_acts, error.network_code) == (code, acts, reason)
         assert ("which is unknown here" in error.message) == (reason in {"moon_phase", ""})
 
     @pytest.mark.parametrize(
@@ -406,5 +406,5 @@ class TestVideo(Steps):
         with pytest.raises(ProcessingFailed) as caught:
             self.recover(operation, failed)
 
-        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", acts)
+        assert (caught.value.code, caught.value.who_acts) == ("PLATFORM_UNAVAILABLE", acts)
         assert ("could not fetch" in caught.value.message) == (acts == "operator")

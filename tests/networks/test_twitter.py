@@ -387,7 +387,7 @@ class TestTwitter(LookCase, OAuth2Case):
         with pytest.raises(Rejected) as caught:
             self.refresh(wrong)
 
-        assert caught.value.acts == WhoActs.OPERATOR
+        assert caught.value.who_acts == WhoActs.OPERATOR
 
     @pytest.mark.parametrize(
         ("subscription", "characters", "seconds"), [("None", 280, 1200), ("Premium", 25_000, 7500)]
@@ -577,7 +577,7 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_a_refusal_says_who_can_mend_it(self, status: int, problem: Any, meaning: tuple[Any, ...]) -> None:
         error = self.connector.classify(make_answer(status, problem))
 
-        assert (type(error), error.error_code, error.acts) == meaning
+        assert (type(error), error.code, error.who_acts) == meaning
 
     @pytest.mark.parametrize("whose", ["user", "app"])
     def test_the_day_quota_is_waited_for_when_it_is_the_one_that_is_used_up(self, whose: str) -> None:
@@ -727,7 +727,7 @@ class TestTwitter(LookCase, OAuth2Case):
         with pytest.raises(Rejected) as caught:
             self.upload(*sent, finalize(working("failed", error=error)))
 
-        assert (caught.value.error_code, caught.value.message) == ("MEDIA_REJECTED", message)
+        assert (caught.value.code, caught.value.message) == ("MEDIA_REJECTED", message)
         assert self.saved == {}
 
     def test_after_a_lost_end_x_is_asked_how_the_upload_stands(self) -> None:
@@ -893,7 +893,7 @@ class TestTwitter(LookCase, OAuth2Case):
 
         error = self.connector.classify(make_answer(400, problem))
 
-        assert (error.message, error.error_code) == ("Twitter/X says: Your media IDs are invalid.", "MEDIA_REJECTED")
+        assert (error.message, error.code) == ("Twitter/X says: Your media IDs are invalid.", "MEDIA_REJECTED")
 
     def test_an_unknown_refusal_keeps_its_code(self) -> None:
         error = self.connector.classify(make_answer(403, {"type": PROBLEMS + "brand-new"}))
@@ -1014,7 +1014,7 @@ class TestNumbers(NumbersCase):
         with pytest.raises(AppStopped) as caught:
             self.read([self.young], replace(numbers_call([self.young], self.private), gets=spent))
 
-        assert caught.value.acts == WhoActs.OPERATOR
+        assert caught.value.who_acts == WhoActs.OPERATOR
 
     def test_new_names_are_read_and_missing_numbers_stay_unknown(self) -> None:
         some = [made(40, number) for number in range(2)]

@@ -350,7 +350,7 @@ class TestYouTube(OAuth2Case):
         with pytest.raises(Rejected, match=told) as caught:
             self.connector.candidates(FakeSession(replace(channels(), gets=answer)), GIVEN)
 
-        assert caught.value.acts == WhoActs.ACCOUNT_OWNER
+        assert caught.value.who_acts == WhoActs.ACCOUNT_OWNER
 
     def test_a_hidden_number_of_subscribers_is_not_known(self) -> None:
         hidden = channels(statistics={"subscriberCount": "0", "hiddenSubscriberCount": True, "videoCount": "7"})
@@ -379,7 +379,7 @@ class TestYouTube(OAuth2Case):
         with pytest.raises(PlatformError) as caught:
             self.refresh(refused)
 
-        assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
+        assert (type(caught.value), caught.value.code, caught.value.who_acts) == meaning
         assert (caught.value.network_code, caught.value.message) == (error, f"YouTube says: {words}")
 
     def test_an_app_in_testing_is_told_when_its_connection_ends(self) -> None:
@@ -574,7 +574,7 @@ class TestYouTube(OAuth2Case):
         with pytest.raises(ProcessingFailed, match=words) as caught:
             self.recovers(self.taken(), call)
 
-        assert (caught.value.error_code, caught.value.acts) == (code, acts)
+        assert (caught.value.code, caught.value.who_acts) == (code, acts)
 
     @pytest.mark.parametrize("processing", ["failed", "terminated"])
     def test_processing_that_ended_without_a_video_is_a_failure(self, processing: str) -> None:
@@ -722,7 +722,7 @@ class TestYouTube(OAuth2Case):
     def test_a_refusal_is_read_by_its_reason(self, status: int, reason: str, meaning: tuple[Any, ...]) -> None:
         found = self.connector.classify(error(status, reason))
 
-        assert (type(found), found.error_code, found.acts) == meaning
+        assert (type(found), found.code, found.who_acts) == meaning
         assert found.network_code == reason
 
     def test_what_youtube_says_is_told_without_its_markup(self) -> None:

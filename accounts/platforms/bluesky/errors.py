@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts.platforms.errors import (
     AuthExpired,
+    ErrorCode,
     PlatformError,
     RateLimited,
     Rejected,
@@ -97,7 +98,7 @@ def _refused(answer: Answer, name: str, words: str, facts: dict[str, Any]) -> Pl
     if name in PERMISSION_MISSING:
         return not_permitted(**facts)
     is_about_media = name in ABOUT_A_FILE or "blob" in words.lower()
-    return Rejected(code="MEDIA_REJECTED" if is_about_media else None, **facts)
+    return Rejected(code=ErrorCode.MEDIA_REJECTED if is_about_media else None, **facts)
 
 
 def refused_login(error: AuthExpired) -> Rejected:

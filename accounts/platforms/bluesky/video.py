@@ -17,6 +17,7 @@ from accounts.platforms.bluesky.errors import ClocksDiffer, has_no_bluesky
 from accounts.platforms.bluesky.variant import variant
 from accounts.platforms.errors import (
     AuthExpired,
+    ErrorCode,
     PlatformError,
     RateLimited,
     Rejected,
@@ -143,7 +144,7 @@ class VideoUpload:
             raise _over_the_day(dig(limits, "message"))
         if dig(limits, "canUpload") is False:
             message = said("Bluesky", dig(limits, "message"), otherwise=Phrase("takes no videos of this account now."))
-            raise Rejected(message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER)
+            raise Rejected(message, code=ErrorCode.MEDIA_REJECTED, who_acts=WhoActs.ACCOUNT_OWNER)
         return True
 
     def _bring_to_service(self) -> Any:
@@ -272,12 +273,12 @@ def _not_the_account(error: PlatformError) -> PlatformError:
     """Return the error, but never AuthExpired: the service's refusal of its own token is not about the account's."""
     if not isinstance(error, AuthExpired):
         return error
-    return Rejected(code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
+    return Rejected(code=ErrorCode.MEDIA_REJECTED, who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
 
 def _unconfirmed(**facts: Any) -> Rejected:
     message = Phrase("Bluesky takes no videos of this account yet: confirm the account's e-mail address.")
-    return Rejected(message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    return Rejected(message, code=ErrorCode.MEDIA_REJECTED, who_acts=WhoActs.ACCOUNT_OWNER, **facts)
 
 
 def _over_the_day(words: Any, **facts: Any) -> RateLimited:
@@ -294,4 +295,4 @@ def _failed(status: Any) -> PlatformError:
         return Unavailable(message, network_code=code)
     if OF_A_DAY.search(f"{code} {words}"):
         return _over_the_day(words, network_code=code)
-    return Rejected(message, code="MEDIA_REJECTED", network_code=code)
+    return Rejected(message, code=ErrorCode.MEDIA_REJECTED, network_code=code)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from accounts.platforms.errors import PlatformError, Rejected, Unavailable
+from accounts.platforms.errors import ErrorCode, PlatformError, Rejected, Unavailable
 from accounts.platforms.http import Answer, decoded, dig, dig_text, facts_of
 from accounts.platforms.meta import errors as meta_errors
 
@@ -21,7 +21,7 @@ def classify(answer: Answer) -> PlatformError:
         return _upload_error(broken, answer)
     error = meta_errors.classify(NAME, answer, known=VIDEO_REFUSED)
     if type(error) is Rejected and VIDEO_REFUSED & set(error.network_code.split("/")):
-        error.error_code = "MEDIA_REJECTED"
+        return Rejected(code=ErrorCode.MEDIA_REJECTED, who_acts=error.who_acts, **error.facts)
     return error
 
 
@@ -31,7 +31,7 @@ def _upload_error(broken: Any, answer: Answer) -> PlatformError:
     is_known = kind in {*UPLOAD_BROKE_OFF, UPLOAD_REFUSED}
     facts = facts_of(NAME, answer, words=dig(broken, "message"), code=kind, is_known=is_known)
     if kind == UPLOAD_REFUSED or (kind not in UPLOAD_BROKE_OFF and dig(broken, "retriable") is False):
-        return Rejected(code="MEDIA_REJECTED", **facts)
+        return Rejected(code=ErrorCode.MEDIA_REJECTED, **facts)
     return Unavailable(**facts)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.platforms.base import Session
-from accounts.platforms.errors import PlatformError, Rejected
+from accounts.platforms.errors import ErrorCode, PlatformError, Rejected
 from accounts.platforms.facebook.api import Graph
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, sane_count
 from accounts.platforms.meta.numbers import in_percent, last_whole_day, not_refused, refused
@@ -35,7 +35,7 @@ def of_post(graph: Graph, session: Session, account: Account, post_id: str, *, n
         if is_not_visible(error):
             _of_the_page(graph, session, account, fields="id")
             return None
-        if error.error_code != "TOKEN_REVOKED":  # a missing permission has this code
+        if error.code != ErrorCode.TOKEN_REVOKED:  # a missing permission has this code
             raise
         node = None
     ask = insights if node is None else given

@@ -9,6 +9,7 @@ from typing import Any
 from accounts.platforms.errors import (
     AppStopped,
     AuthExpired,
+    ErrorCode,
     PlatformError,
     ProcessingFailed,
     RateLimited,
@@ -90,7 +91,7 @@ def _refused(subcode: str, facts: dict[str, Any]) -> PlatformError | None:
     if subcode in OWNER_ACTS:
         return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
     if subcode in BAD_MEDIA:
-        return Rejected(code="MEDIA_REJECTED", **facts)
+        return Rejected(code=ErrorCode.MEDIA_REJECTED, **facts)
     if subcode in REFUSED:
         return Rejected(**facts)
     return None
@@ -105,7 +106,7 @@ def failure(reason: str) -> PlatformError:
     return kind(
         Phrase("{network} could not use the file: {words}.", network=NAME, words=words),
         network_code=subcode,
-        code="MEDIA_REJECTED",
+        code=ErrorCode.MEDIA_REJECTED,
         who_acts=_who_acts(subcode),
     )
 
@@ -124,4 +125,4 @@ def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -
     facts = facts_of(NAME, answer, words=words, code=dig_text(body, "code"))
     if meta_errors.is_about_the_app(words):
         return AppStopped(**facts)
-    return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    return refusal(code=ErrorCode.TOKEN_REVOKED, who_acts=WhoActs.ACCOUNT_OWNER, **facts)

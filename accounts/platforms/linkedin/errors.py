@@ -8,6 +8,7 @@ from typing import Any
 from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
+    ErrorCode,
     NotTaken,
     Outdated,
     PlatformError,
@@ -124,7 +125,7 @@ def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
         return Duplicate(**facts)
     if problem.has(PERMISSION_MISSING) or answer.status == 403:
         return not_permitted(**facts)
-    return Rejected(code="MEDIA_REJECTED" if problem.has(FILE_IS_BAD) else None, **facts)
+    return Rejected(code=ErrorCode.MEDIA_REJECTED if problem.has(FILE_IS_BAD) else None, **facts)
 
 
 def _wait(answer: Answer, problem: Problem) -> float | None:

@@ -7,6 +7,7 @@ from accounts.platforms.errors import (
     AppStopped,
     AuthExpired,
     Duplicate,
+    ErrorCode,
     Outdated,
     PlatformError,
     RateLimited,
@@ -128,7 +129,7 @@ def _refused(answer: Answer, code: int, subcode: int, facts: dict[str, Any]) -> 
     if code in OPERATOR_ACTS:
         return app_refused(**facts)
     if {code, subcode} & BAD_MEDIA:
-        return Rejected(code="MEDIA_REJECTED", **facts)
+        return Rejected(code=ErrorCode.MEDIA_REJECTED, **facts)
     return Rejected(**facts)
 
 

@@ -50,7 +50,7 @@ def require_unblocked(operation: Operation, network: str) -> None:
 
 
 def _given_up(failure: MakeAgain) -> ProcessingFailed:
-    return ProcessingFailed(who_acts=failure.acts, **failure.facts)
+    return ProcessingFailed(who_acts=failure.who_acts, **failure.facts)
 
 
 def count(operation: Operation, save: Save) -> bool:

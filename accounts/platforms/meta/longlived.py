@@ -48,7 +48,7 @@ class LongLivedTokens(OAuth2Connector):
         try:
             return self._longer(session, "refresh_access_token", "refresh", token, now=now)
         except Rejected as refusal:
-            if refusal.acts != WhoActs.CALLER:
+            if refusal.who_acts != WhoActs.CALLER:
                 raise
             # the token is valid but younger than a day, which is no reason for a new sign-in
             ends = account.access_expires_at

@@ -9,7 +9,16 @@ from time import monotonic
 from typing import Any
 
 from accounts.platforms.base import Recovery, Save, Session
-from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unavailable, Unknown, WhoActs, app_refused
+from accounts.platforms.errors import (
+    AuthExpired,
+    ErrorCode,
+    PlatformError,
+    Rejected,
+    Unavailable,
+    Unknown,
+    WhoActs,
+    app_refused,
+)
 from accounts.platforms.http import Answer, bearer, dig_count, dig_text, pages, text_at
 from accounts.platforms.limits import Allowance, Issue, Limits
 from accounts.platforms.oauth2 import OAuth2Connector
@@ -141,11 +150,11 @@ class Pinterest(OAuth2Connector):
 
     def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
         error = self.classify(answer)
-        if isinstance(error, Unavailable) or error.acts == WhoActs.OPERATOR:
+        if isinstance(error, Unavailable) or error.who_acts == WhoActs.OPERATOR:
             return error
-        if refusal is AuthExpired and error.acts == WhoActs.CALLER and error.network_code:
+        if refusal is AuthExpired and error.who_acts == WhoActs.CALLER and error.network_code:
             return app_refused(**error.facts)  # the request is wrong, and the account may be fine
-        return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
+        return refusal(code=ErrorCode.TOKEN_REVOKED, who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
     def _me(self, session: Session, token: str) -> Any:
         me = self.get(session, token, "user_account")

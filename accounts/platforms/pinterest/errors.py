@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts.platforms.errors import (
     AuthExpired,
+    ErrorCode,
     PlatformError,
     RateLimited,
     Rejected,
@@ -74,4 +75,4 @@ def _refused(answer: Answer, code: str, words: str, facts: dict[str, Any]) -> Pl
     if answer.status == 401 or code in TOKEN_IS_OVER:
         return AuthExpired(**facts)
     is_about_media = code in PARAMETERS and any(each in words.lower() for each in ABOUT_MEDIA)
-    return Rejected(code="MEDIA_REJECTED" if is_about_media else None, **facts)
+    return Rejected(code=ErrorCode.MEDIA_REJECTED if is_about_media else None, **facts)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from accounts.platforms.base import Connector, Save, Session
-from accounts.platforms.errors import PlatformError, Rejected, StillWorking, Unavailable
+from accounts.platforms.errors import ErrorCode, PlatformError, Rejected, StillWorking, Unavailable
 from accounts.platforms.http import Answer, bearer, dig, dig_text, is_unclear
 from accounts.platforms.shapes import Handles, Operation
 from accounts.platforms.uploads import GIVEN, UPLOADS, Progress
@@ -78,7 +78,7 @@ class VideoUpload:
             "Pinterest's storage did not take the video: it answered with status {status}.", status=answer.status
         )
         if code in WRONG_SIZE or answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return Rejected(message, code="MEDIA_REJECTED", status=answer.status, network_code=code)
+            return Rejected(message, code=ErrorCode.MEDIA_REJECTED, status=answer.status, network_code=code)
         return Unavailable(message, status=answer.status, network_code=code)
 
     def _await(self, video_id: str) -> None:
@@ -91,7 +91,7 @@ class VideoUpload:
             raise Unavailable(Phrase("Pinterest has dropped the video: it is uploaded again."), status=404) from error
         if status == "failed":
             self._progress.forget()
-            raise Rejected(Phrase("Pinterest could not make a Pin of this video."), code="MEDIA_REJECTED")
+            raise Rejected(Phrase("Pinterest could not make a Pin of this video."), code=ErrorCode.MEDIA_REJECTED)
         if status != "succeeded":
             raise StillWorking(Phrase("Pinterest is processing the video."), retry_after=POLL_SECONDS)
 

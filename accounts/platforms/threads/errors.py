@@ -1,6 +1,6 @@
 """The meaning of Threads' refusals and failures: https://developers.facebook.com/docs/threads/troubleshooting"""
 
-from accounts.platforms.errors import PlatformError, ProcessingFailed, Rejected, WhoActs
+from accounts.platforms.errors import ErrorCode, PlatformError, ProcessingFailed, Rejected, WhoActs
 from accounts.platforms.http import Answer
 from accounts.platforms.meta import errors as meta_errors
 from accounts.platforms.meta.failures import MakeAgain, NotReady
@@ -47,4 +47,4 @@ def failure(reason: str) -> PlatformError:
     kind = MakeAgain if reason in MADE_AGAIN or not reason else ProcessingFailed
     message = Phrase("Threads could not use the file: {words}.", words=words)
     who_acts = WhoActs.OPERATOR if reason == NOT_FETCHED else None
-    return kind(message, network_code=reason, code="MEDIA_REJECTED", who_acts=who_acts)
+    return kind(message, network_code=reason, code=ErrorCode.MEDIA_REJECTED, who_acts=who_acts)

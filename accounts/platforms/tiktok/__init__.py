@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Recovery, Save, Session
-from accounts.platforms.errors import PlatformError, Rejected, Unavailable, Unknown
+from accounts.platforms.errors import ErrorCode, PlatformError, Rejected, Unavailable, Unknown
 from accounts.platforms.http import dig_count, dig_list, dig_text, unclear_is_unknown
 from accounts.platforms.limits import Allowance, Issue, Limits
 from accounts.platforms.shapes import (
@@ -129,7 +129,7 @@ class TikTok(TikTokApi):
         """Read the creator's allowed choices before any byte is sent, as they may have changed since the validation."""
         creator = self.creator(session, operation.account.access_token)
         for issue in validation.of_creator(operation.content, creator):
-            code = "MEDIA_REJECTED" if issue.field.startswith("media.") else None
+            code = ErrorCode.MEDIA_REJECTED if issue.field.startswith("media.") else None
             raise Rejected(joined([issue.message, issue.fix], " "), code=code)
         return creator
 

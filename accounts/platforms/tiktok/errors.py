@@ -8,6 +8,7 @@ from typing import Any
 
 from accounts.platforms.errors import (
     AuthExpired,
+    ErrorCode,
     PlatformError,
     ProcessingFailed,
     RateLimited,
@@ -41,15 +42,15 @@ TOKEN_IS_OVER = {"access_token_invalid"}
 MINUTE_IS_FULL = {"rate_limit_exceeded"}
 DAY_IS_FULL = {"spam_risk_too_many_posts", "spam_risk_too_many_pending_share", "reached_active_user_cap"}
 TRANSIENT = {"internal_error"}
-PERMISSION: dict[str, Any] = {"code": "TOKEN_REVOKED", "who_acts": WhoActs.ACCOUNT_OWNER}
-APP: dict[str, Any] = {"code": "PLATFORM_UNAVAILABLE", "who_acts": WhoActs.OPERATOR}
+PERMISSION: dict[str, Any] = {"code": ErrorCode.TOKEN_REVOKED, "who_acts": WhoActs.ACCOUNT_OWNER}
+APP: dict[str, Any] = {"code": ErrorCode.PLATFORM_UNAVAILABLE, "who_acts": WhoActs.OPERATOR}
 REFUSALS: dict[str, dict[str, Any]] = {
     "scope_not_authorized": PERMISSION,
     "scope_permission_missed": PERMISSION,
     "spam_risk_user_banned_from_posting": {"who_acts": WhoActs.ACCOUNT_OWNER},
     "unaudited_client_can_only_post_to_private_accounts": APP,
     "url_ownership_unverified": APP,
-    "invalid_file_upload": {"code": "MEDIA_REJECTED"},
+    "invalid_file_upload": {"code": ErrorCode.MEDIA_REJECTED},
     "invalid_param": {},
     "invalid_params": {},
     "privacy_level_option_mismatch": {},
@@ -134,12 +135,14 @@ def given_up(reason: str) -> ProcessingFailed:
         return ProcessingFailed(message, **PERMISSION, network_code=reason)
     if reason == INTERNAL:
         message = Phrase("TikTok gave up on the post, again, for a reason of its own.")
-        return ProcessingFailed(message, code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.NETWORK, network_code=reason)
+        return ProcessingFailed(
+            message, code=ErrorCode.PLATFORM_UNAVAILABLE, who_acts=WhoActs.NETWORK, network_code=reason
+        )
     if reason in BAD_MEDIA:
         message = Phrase("TikTok gave up on the post: it does not take {what}.", what=BAD_MEDIA[reason])
         return ProcessingFailed(message, who_acts=WhoActs.CALLER, network_code=reason)
     why = WHY.get(reason) or Phrase(
         "its reason is {reason}, which is unknown here", reason=code_to_show(reason) or Phrase("not told")
     )
-    facts = {"code": "CONTENT_REJECTED"} | NOT_FOR_THE_CONTENT.get(reason, {})
+    facts = {"code": ErrorCode.CONTENT_REJECTED} | NOT_FOR_THE_CONTENT.get(reason, {})
     return ProcessingFailed(Phrase("TikTok gave up on the post: {why}.", why=why), **facts, network_code=reason)

@@ -8,6 +8,7 @@ from accounts.platforms.errors import (
     AppStopped,
     AuthExpired,
     Duplicate,
+    ErrorCode,
     PlatformError,
     RateLimited,
     Rejected,
@@ -108,7 +109,7 @@ def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
         return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
     if problem.code in PERMISSION_MISSING or problem.says("not permitted to perform"):
         return not_permitted(**facts)
-    return Rejected(code="MEDIA_REJECTED" if problem.says("media", "video", "image") else None, **facts)
+    return Rejected(code=ErrorCode.MEDIA_REJECTED if problem.says("media", "video", "image") else None, **facts)
 
 
 def _wait(answer: Answer) -> float | None:

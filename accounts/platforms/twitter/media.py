@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Connector, Save, Session
-from accounts.platforms.errors import Rejected, StillWorking, Unavailable
+from accounts.platforms.errors import ErrorCode, Rejected, StillWorking, Unavailable
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, said
 from accounts.platforms.limits import ONE_OF
 from accounts.platforms.shapes import Handles, Media, Operation
@@ -176,4 +176,4 @@ class ChunkedUpload:
             message = said(
                 "Twitter/X", words, otherwise=Phrase("could not work on the {kind}.", kind=ONE_OF[self._media.type])
             )
-            raise Rejected(message, code="MEDIA_REJECTED", network_code=dig_text(error, "name"))
+            raise Rejected(message, code=ErrorCode.MEDIA_REJECTED, network_code=dig_text(error, "name"))

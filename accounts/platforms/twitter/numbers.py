@@ -46,7 +46,7 @@ def _ask_privately(connector: Connector, session: Session, account: Account, ids
     try:
         return _ask(connector, session, account, ids, "public_metrics,non_public_metrics")
     except Rejected as error:
-        if error.acts == WhoActs.OPERATOR:
+        if error.who_acts == WhoActs.OPERATOR:
             raise
         return None
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from accounts.platforms.errors import (
     AuthExpired,
+    ErrorCode,
     PlatformError,
     ProcessingFailed,
     RateLimited,
@@ -134,13 +135,13 @@ def _refused(answer: Answer, reason: str, facts: dict[str, Any]) -> PlatformErro
         return not_permitted(**facts)
     if reason in APP_IS_STOPPED:
         return app_refused(**facts)
-    return Rejected(code="MEDIA_REJECTED" if reason in BAD_MEDIA else None, **facts)
+    return Rejected(code=ErrorCode.MEDIA_REJECTED if reason in BAD_MEDIA else None, **facts)
 
 
 def no_channel(**facts: Any) -> Rejected:
     """Return the error of a Google account without a YouTube channel."""
     message = Phrase("This Google account has no YouTube channel: create one at youtube.com, then connect it again.")
-    return Rejected(message, code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    return Rejected(message, code=ErrorCode.TOKEN_REVOKED, who_acts=WhoActs.ACCOUNT_OWNER, **facts)
 
 
 def is_unknown(error: PlatformError) -> bool:
@@ -165,7 +166,7 @@ def given_up(reason: str) -> ProcessingFailed:
     )
     facts: dict[str, Any] = {"network_code": reason}
     if reason in ACCOUNT_IS_STOPPED:
-        facts |= {"code": "TOKEN_REVOKED", "who_acts": WhoActs.ACCOUNT_OWNER}
+        facts |= {"code": ErrorCode.TOKEN_REVOKED, "who_acts": WhoActs.ACCOUNT_OWNER}
     return ProcessingFailed(Phrase("YouTube does not show the video, because {words}.", words=words), **facts)
 
 

@@ -141,7 +141,7 @@ def _told(result: SyncResult) -> str:
     line += ", its own numbers read" if answers.account else ""
     line += ", the rest when the budget for its network allows it" if answers.lacking else ""
     if result.error:
-        line += f"; {result.error.error_code}: {result.error.message} ({result.error.acts} acts)"
+        line += f"; {result.error.code}: {result.error.message} ({result.error.who_acts} acts)"
     return line
 
 

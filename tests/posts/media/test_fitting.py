@@ -106,7 +106,7 @@ def test_an_image_that_cannot_be_made_to_fit_is_refused() -> None:
     with pytest.raises(Rejected) as refused:
         fitted.read()
 
-    assert refused.value.error_code == "MEDIA_REJECTED"
+    assert refused.value.code == "MEDIA_REJECTED"
 
 
 def test_an_image_for_which_there_was_no_time_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_an_image_for_which_there_was_no_time_is_tried_again(monkeypatch: pytest
     with pytest.raises(Unavailable) as failed:
         fitted.read()
 
-    assert failed.value.acts == WhoActs.OPERATOR
+    assert failed.value.who_acts == WhoActs.OPERATOR
 
 
 TOO_COSTLY = """print('{"reason": "too_costly", "message": "It takes too much memory."}')"""

@@ -155,7 +155,7 @@ def test_whatever_the_visible_call_was_answered_is_settled_by_the_kept_answer(
     assert (kept_answers.replay(), state_of(target), outcomes(target)) == (1, state, [("commit", word)])
 
     attempt = Attempt.objects.get()
-    assert (attempt.code, attempt.message) == (given.error_code, given.message)
+    assert (attempt.code, attempt.message) == (given.code, given.message)
     assert (attempt.http_status, attempt.network_code) == (given.status, given.network_code)
 
 

@@ -74,10 +74,10 @@ def test_an_answer_with_an_id_is_the_end(recovery: Recovery, unresolved: bool) -
 @pytest.mark.parametrize("outcome", REFUSALS, ids=lambda outcome: type(outcome).__name__)
 def test_a_refusal_of_the_only_send_is_final(outcome: PlatformError, recovery: Recovery) -> None:
     error = {
-        "code": outcome.error_code,
+        "code": outcome.code,
         "message": outcome.message,
         "retryable": False,
-        "who_acts": str(outcome.acts),
+        "who_acts": str(outcome.who_acts),
         "network_code": "",
     }
 
@@ -185,7 +185,7 @@ def test_a_wait_beyond_the_end_of_trying_is_a_failure_that_a_person_may_retry(ou
 
     assert state["status"] == "failed"
     assert (state["due_at"], state["error"]["retryable"]) == (None, True)
-    assert state["error"]["code"] == outcome.error_code
+    assert state["error"]["code"] == outcome.code
 
 
 @pytest.mark.parametrize("refusal", [RateLimited, Unavailable])

@@ -1057,7 +1057,7 @@ def test_a_duplicate_that_an_earlier_version_stored_as_refused_is_looked_for_and
     network.committed, network.found = [DUPLICATE], [[]]
     for _ in range(3):
         publish(target)
-    Target.objects.update(error=failure(DUPLICATE.error_code, DUPLICATE.message), sent_at=None)
+    Target.objects.update(error=failure(DUPLICATE.code, DUPLICATE.message), sent_at=None)
 
     *_, settled = [publish(target) for _ in range(2)]
 

@@ -1,11 +1,19 @@
-"""Tokens that a later sign-in of the same person has ended, where that had other scopes."""
+"""What a sign-in does to the same person's other sign-ins, at a network where other scopes end the earlier tokens.
+
+The person's accounts in the same workspace get the new tokens. Those in other workspaces expire at once: nobody agreed
+there to what these tokens allow, and they would be found dead only when a post fails (decision 68).
+"""
+
+from datetime import datetime
 
 from accounts import registry
+from accounts.family import lock_family
 from accounts.models import SocialAccount
 from accounts.platforms.base import Connector
 from accounts.platforms.errors import AuthExpired
 from accounts.platforms.shapes import Candidate, Tokens
-from accounts.tokens import expire
+from accounts.tokens import expire, take_tokens
+from ouipost.events.journal import Actor, record
 from ouipost.phrases import Phrase
 from workspaces.models import Workspace
 
@@ -26,11 +34,23 @@ def expire_elsewhere(workspace: Workspace, candidate: Candidate, *, platform: st
     present = Workspace.objects.present().filter(mode=workspace.mode).exclude(pk=workspace.pk)
     rows = SocialAccount.objects.connected().filter(platform=platform, workspace__in=present)
     for other in rows.filter(metadata__user_id=candidate.metadata["user_id"]).order_by("pk"):
-        if is_ended(connector, other, candidate.tokens):
+        if _is_ended(connector, other, candidate.tokens):
             expire(other, AuthExpired(ENDED_ELSEWHERE))
 
 
-def is_ended(connector: Connector, account: SocialAccount, tokens: Tokens) -> bool:
+def hand_on(tokens: Tokens, account: SocialAccount, *, actor: Actor, now: datetime) -> None:
+    """Give a sign-in's tokens to those of the person's other accounts in the workspace whose own it has ended."""
+    connector = registry.of(account)
+    family = lock_family(account.workspace_id, account.platform) if connector.other_scopes_end_tokens else []
+    for other in family:
+        is_theirs = other.is_connected and other.metadata.get("user_id") == account.metadata["user_id"]
+        if is_theirs and _is_ended(connector, other, tokens):
+            take_tokens(other, tokens, now=now)
+            other.save()
+            record("connected", other, actor=actor, platform=other.platform, account_name=other.name)
+
+
+def _is_ended(connector: Connector, account: SocialAccount, tokens: Tokens) -> bool:
     """Whether new tokens of the same person have ended an account's own."""
     has_other_scopes = bool(account.permissions) and set(account.permissions) != set(tokens.scopes)
     return has_other_scopes and connector.is_of_this_product(account.metadata)
