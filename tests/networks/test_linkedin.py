@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -589,6 +589,22 @@ class TestLinkedIn(LookCase, OAuth2Case):
         assert published == POST
 
         assert "thumbnail" in article
+
+    @pytest.mark.parametrize(("minutes", "is_sent"), [(4, False), (6, True)])
+    def test_a_link_goes_out_without_the_picture_that_linkedin_does_not_get_ready_within_minutes(
+        self, minutes: int, is_sent: bool
+    ) -> None:
+        article = ARTICLE | {"thumbnail": "urn:li:image:D1"}
+        handles = {"uploads": {"card": {"given": article, "at": (NOW - timedelta(minutes=minutes)).isoformat()}}}
+        operation = self.operation(Content(text="", link="https://example.com/rye"), handles=handles)
+        waiting = make_answer(400, {"status": 400, "code": "MEDIA_ASSET_WAITING_UPLOAD", "message": "Wait"})
+        with_it = replace(create("", content={"article": article}), gets=waiting)
+
+        if is_sent:
+            assert self.commits(operation, with_it, create("", content={"article": ARTICLE})) == POST
+        else:
+            with pytest.raises(NotTaken):
+                self.commits(operation, with_it)
 
     @pytest.mark.parametrize(
         ("gets", "error"),
