@@ -1111,6 +1111,11 @@ class TestLinkedIn(LookCase, OAuth2Case):
             "urn:li:ugcPost:8": PostNumbers(engagement=0, own={"likes": 0}),
         }
 
+    @pytest.mark.parametrize("answer", [{}, {"elements": None}])
+    def test_statistics_without_a_list_are_unknown_and_no_zeros(self, answer: Any) -> None:
+        with pytest.raises(Unknown):
+            self.counted(self.URNS, self.statistics(self.LISTS, answer))
+
     def test_any_other_refusal_of_statistics_is_told(self) -> None:
         with pytest.raises(Rejected):
             self.counted(self.URNS, self.statistics(self.LISTS, make_answer(400, {"code": "INVALID_URN_ID"})))
@@ -1134,6 +1139,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
                 AccountNumbers(impressions=0, reach=0, engagement=0, clicks=0),
             ),
             (make_answer(403), {"firstDegreeSize": 500}, AccountNumbers(followers=500)),
+            ({}, {"firstDegreeSize": 500}, AccountNumbers(followers=500)),
         ],
     )
     def test_an_organization_is_counted_over_the_last_whole_day(
