@@ -283,7 +283,7 @@ def test_a_person_who_refuses_is_told_so_and_may_start_again(
         ("&error=server_error&error_description=Come+later.", "Facebook says: Come later. (server_error)"),
         (
             "&error=unauthorized_scope_error&error_description=Scope+%3Cb%3Ew%3C/b%3E+is+not+authorized",
-            "needs this installation&#x27;s operator first: Facebook says: Scope &lt;b&gt;w&lt;/b&gt; is not authorized",
+            "operator first: Facebook says: Scope &lt;b&gt;w&lt;/b&gt; is not authorized",
         ),
         ("", "did not grant access"),
     ],
