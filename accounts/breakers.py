@@ -43,15 +43,16 @@ class Call:
     mark: str
 
 
-def mark(outcome: object) -> str:
+def mark(outcome: object, *, is_look: bool = False) -> str:
     """Return the mark of an outcome for the network's health.
 
-    It is empty for quotas, for failures of our own, and if the network was not called.
+    It is empty for quotas, for failures of our own, and if the network was not called. So it is if the network lets the
+    app not look for posts: it may take them nevertheless.
     """
     if not isinstance(outcome, PlatformError) or isinstance(outcome, StillWorking):
         return ANSWERED
     if isinstance(outcome, AppStopped):
-        return STOPPED
+        return "" if is_look else STOPPED
     if isinstance(outcome, RateLimited | NotConnected) or outcome.who_acts == WhoActs.OPERATOR:
         return ""
     return FAILED if isinstance(outcome, Unavailable | Unknown) else ANSWERED

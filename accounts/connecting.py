@@ -19,9 +19,10 @@ from accounts.addresses import hosted_url, is_hosted
 from accounts.family import lock_family
 from accounts.models import NAME_LENGTH, Connection, SocialAccount
 from accounts.platforms.base import Connector, PasswordConnector, SignIn
-from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, WhoActs
+from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, WhoActs, app_refused
 from accounts.platforms.gone import gone_message
-from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.http import said
+from accounts.platforms.oauth2 import OPERATOR_ERRORS, OAuth2Connector
 from accounts.platforms.shapes import Candidate, Profile, Tokens
 from accounts.tokens import take_tokens
 from ouipost.crypto import digest
@@ -247,12 +248,23 @@ def complete(
     return Pending(connection=connection, candidates=candidates)
 
 
-def refuse(workspace: Workspace, *, state: str, error: str, key_id: str, actor: Actor, now: datetime) -> None:
-    """Use up the state of a sign-in that came back without a code; always raises OAuthExchangeFailed."""
-    in_transaction(lambda: _take(workspace, state=state, key_id=key_id, actor=actor, now=now))
-    is_denied = not error or error in DENIALS
-    message = Phrase("The person did not grant access.") if is_denied else OAuthExchangeFailed.message
+def refuse(
+    workspace: Workspace, *, state: str, error: str, words: str = "", key_id: str, actor: Actor, now: datetime
+) -> None:
+    """Use up the state of a sign-in that came back with an error, in the network's words, and without a code.
+
+    Always raises OAuthExchangeFailed.
+    """
+    connection = in_transaction(lambda: _take(workspace, state=state, key_id=key_id, actor=actor, now=now))
+    message = _refusal(registry.get(connection.platform).name, error, words)
     raise OAuthExchangeFailed(message, reason=error[:200])
+
+
+def _refusal(network: str, error: str, words: str) -> str:
+    if not error or error in DENIALS:
+        return Phrase("The person did not grant access.")
+    told = said(network, words, otherwise=Phrase("did not complete the sign-in."))
+    return _with_verdict(app_refused(message=told)) if error in OPERATOR_ERRORS else told
 
 
 def select(
@@ -296,7 +308,7 @@ def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Can
         )
         return connector.candidates(session, tokens)
     except PlatformError as error:
-        raise OAuthExchangeFailed(Phrase("{verdict}: {error}", verdict=_verdict(error), error=error.message)) from error
+        raise OAuthExchangeFailed(_with_verdict(error)) from error
 
 
 def _of(account: SocialAccount, candidates: list[Candidate]) -> list[Candidate]:
@@ -325,6 +337,10 @@ def _called(candidate: Candidate, network: Connector) -> str:
 def called(name: str, handle: str) -> str:
     """Return the name of an account with what tells it from others of that name."""
     return f"{name} ({handle})" if name and handle else name or handle
+
+
+def _with_verdict(error: PlatformError) -> str:
+    return Phrase("{verdict}: {error}", verdict=_verdict(error), error=error.message)
 
 
 def _verdict(error: PlatformError) -> str:

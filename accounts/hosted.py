@@ -134,7 +134,8 @@ def _go_on(
     given = {"state": _state(request)} | caller
     if "code" in request.GET and "error" not in request.GET:
         return connecting.complete(connection.workspace, code=request.GET["code"], **given)
-    connecting.refuse(connection.workspace, error=request.GET.get("error", ""), **given)
+    words = request.GET.get("error_description", "")
+    connecting.refuse(connection.workspace, error=request.GET.get("error", ""), words=words, **given)
     return []
 
 

@@ -258,7 +258,10 @@ NETWORK_PACE = {
     for each in platforms.ALL
 }
 NETWORK_READ_BUDGET = {
-    each.id: allowance(f"{each.id.upper()}_READ_BUDGET", "requests", each.read_budget) for each in platforms.ALL
+    each.id: allowance(
+        f"{each.id.upper()}_READ_BUDGET", "requests", each.read_budgets.get(product(each), each.read_budget)
+    )
+    for each in platforms.ALL
 }
 NETWORK_MAX_IN_FLIGHT = {each.id: at_least(1, f"{each.id.upper()}_MAX_IN_FLIGHT", default=48) for each in platforms.ALL}
 """Calls at the same time, of all workers together: a hanging network must not occupy all threads."""

@@ -103,6 +103,8 @@ class Platform:
     """The number of posts that `post_metrics` takes at once."""
     read_budget: ClassVar[Allowance | None] = None
     """Limit of reading numbers; None: not known to be limited. The operator's `<NETWORK>_READ_BUDGET` wins."""
+    read_budgets: ClassVar[Mapping[str, Allowance]] = {}
+    """The read budget of an app that is registered for another product, by that."""
     pace: ClassVar[Allowance | None] = None
     """Pace of posting; None: its quota is not documented, or never reached. The operator's `<NETWORK>_PACE` wins."""
     paces: ClassVar[Mapping[str, Allowance]] = {}

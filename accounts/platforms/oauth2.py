@@ -35,9 +35,10 @@ from ouipost.phrases import Phrase
 
 OPERATOR_ERRORS = {
     *("invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type"),
-    *("deleted_client", "disabled_client", "invalid_client_id", "invalid_redirect_uri"),
+    *("deleted_client", "disabled_client", "invalid_client_id", "invalid_redirect_uri", "unauthorized_scope_error"),
 }
-"""Token errors of a wrongly registered or configured app: those of the standard, of Google and of LinkedIn."""
+"""Errors of a wrongly registered or configured app, from the consent page or with tokens: those of the standard, of
+Google and of LinkedIn."""
 NOT_NOW = {"server_error", "temporarily_unavailable", "internal_failure"}
 """Temporary token errors, whatever their status; the last is Google's."""
 REFUSALS = {"invalid_grant", "invalid_request", "admin_policy_enforced"}

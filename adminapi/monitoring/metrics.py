@@ -64,7 +64,7 @@ TOLD = {
     REQUEST: (
         "network_requests",
         "Requests to networks: ok, refused, limited by a quota, failed, lost without an answer, outdated version of the"
-        " API, or stopped, which takes nothing from the app.",
+        " API, or stopped, as the app is refused.",
     ),
 }
 

@@ -143,7 +143,7 @@ class NetworkHealth:
             yield text % {"name": name, "prefix": prefix}
         if self._is_stopped:
             text = _(
-                "%(name)s takes nothing from this installation's app: look there at its credits, cap and access,"
+                "%(name)s refuses requests of this installation's app: look there at its credits, cap and access,"
                 " and here at its id and secret. The posts that wait have its words."
             )
             yield text % {"name": name}

@@ -69,7 +69,7 @@ OUTCOMES = {
     "auth_expired": gettext_lazy("The sign-in is not valid."),
     "not_connected": gettext_lazy("The account is not connected any more."),
     "rate_limited": gettext_lazy("Too much was sent already."),
-    "app_stopped": gettext_lazy("The network takes nothing from this installation's app."),
+    "app_stopped": gettext_lazy("The network refuses this installation's app."),
     "outdated": gettext_lazy("The network does not take this version of its API."),
     "unavailable": gettext_lazy("The network does not work."),
     "still_working": gettext_lazy("The network is processing it."),

@@ -217,10 +217,10 @@ def _leave_alone(
     now: datetime,
 ) -> None:
     """Hold an account's targets as long as its network said, or as its breaker is open."""
-    tried = [(targets[each.claim.pk], each.outcome) for each in results if not isinstance(each.outcome, Later)]
+    tried = [(targets[each.claim.pk], each) for each in results if not isinstance(each.outcome, Later)]
     marked = [
-        breakers.Call(account_id=target.account_id, platform=target.platform, mark=breakers.mark(outcome))
-        for target, outcome in tried
+        breakers.Call(account_id=target.account_id, platform=target.platform, mark=_mark(result))
+        for target, result in tried
     ]
     held = breakers.note(marked, now=now)
     for result in results:
@@ -232,6 +232,10 @@ def _leave_alone(
             breakers.hold(account_id, until=until, since=now if _is_endless(outcome) else None)
     for account_id, until in held.items():
         hold_account(account_id, until=until, now=now)
+
+
+def _mark(result: AttemptResult) -> str:
+    return breakers.mark(result.outcome, is_look=result.step == "recover")
 
 
 def _is_for_it_alone(error: RateLimited, step: str) -> bool:

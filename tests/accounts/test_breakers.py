@@ -69,6 +69,13 @@ def test_only_a_network_that_does_not_answer_counts_against_it(outcome: object, 
 
 
 @pytest.mark.parametrize(
+    ("outcome", "mark"), [(AppStopped("no reading"), ""), (Unavailable("away"), "-"), (Rejected("no"), "+")]
+)
+def test_an_app_that_may_not_look_for_posts_does_not_count_against_its_network(outcome: object, mark: str) -> None:
+    assert breakers.mark(outcome, is_look=True) == mark
+
+
+@pytest.mark.parametrize(
     ("before", "marks", "after"),
     [
         ({}, "", {}),

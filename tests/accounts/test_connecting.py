@@ -379,11 +379,14 @@ def test_what_the_network_refuses_is_told_and_uses_up_the_state(
         ("access_denied", "The person did not grant access."),
         ("user_cancelled_authorize", "The person did not grant access."),
         ("", "The person did not grant access."),
-        ("unauthorized_scope_error", "The network did not complete the sign-in."),
-        ("server_error", "The network did not complete the sign-in."),
+        ("server_error", "Facebook did not complete the sign-in."),
+        *(
+            (error, "The sign-in needs this installation's operator first: Facebook did not complete the sign-in.")
+            for error in ("unauthorized_scope_error", "invalid_scope", "unauthorized_client")
+        ),
     ],
 )
-def test_the_person_is_blamed_only_for_saying_no(
+def test_the_person_is_blamed_only_for_saying_no_and_the_operator_for_the_app(
     workspace: Workspace, network: FakeNetwork, error: str, message: str
 ) -> None:
     state = start(workspace).state

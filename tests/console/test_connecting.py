@@ -280,9 +280,14 @@ def test_a_person_who_refuses_is_told_so_and_may_start_again(
     [
         ("&error=server_error", "(server_error)"),
         ("&error=server_error&code=c", "(server_error)"),
+        ("&error=server_error&error_description=Come+later.", "Facebook says: Come later. (server_error)"),
+        (
+            "&error=unauthorized_scope_error&error_description=Scope+%3Cb%3Ew%3C/b%3E+is+not+authorized",
+            "operator first: Facebook says: Scope &lt;b&gt;w&lt;/b&gt; is not authorized",
+        ),
         ("", "did not grant access"),
     ],
-    ids=["an error of the network", "both", "neither code nor error"],
+    ids=["an error of the network", "both", "in its words", "the app's fault", "neither code nor error"],
 )
 def test_what_else_the_network_says_is_shown(
     editor: User, workspace: Workspace, network: FakeNetwork, query: str, said: str

@@ -385,16 +385,23 @@ def test_a_network_takes_its_registration_from_the_environment(tmp_path: Path) -
     assert len(networks) == 9
 
 
-def test_an_app_on_trial_has_a_slower_pace(tmp_path: Path) -> None:
-    paces = [
-        started(tmp_path, **variables)["NETWORK_PACE"]
-        for variables in ({}, {"PINTEREST_PRODUCT": "trial"}, {"PINTEREST_PRODUCT": "trial", "PINTEREST_PACE": "9/60"})
+def test_an_app_on_trial_posts_slower_and_reads_less_so_that_its_day_has_requests_for_both(tmp_path: Path) -> None:
+    own = {"PINTEREST_PRODUCT": "trial", "PINTEREST_PACE": "9/60", "PINTEREST_READ_BUDGET": "8/60"}
+
+    started_with = [started(tmp_path, **variables) for variables in ({}, {"PINTEREST_PRODUCT": "trial"}, own)]
+
+    names = ("NETWORK_PACE", "NETWORK_READ_BUDGET")
+    assert [tuple(of_pinterest(each, name) for name in names) for each in started_with] == [
+        ("Allowance(most=100, seconds=60)", "Allowance(most=100, seconds=60)"),
+        ("Allowance(most=300, seconds=86400)", "Allowance(most=300, seconds=86400)"),
+        ("Allowance(most=9, seconds=60)", "Allowance(most=8, seconds=60)"),
     ]
 
-    expected = ["most=100, seconds=60", "most=300, seconds=86400", "most=9, seconds=60"]
-    assert [pace["pinterest"] for pace in paces if isinstance(pace, dict)] == [
-        f"Allowance({each})" for each in expected
-    ]
+
+def of_pinterest(shown: dict[str, object], name: str) -> object:
+    by_network = shown[name]
+    assert isinstance(by_network, dict)
+    return by_network["pinterest"]
 
 
 def test_a_form_of_the_log_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -1154,6 +1154,15 @@ class TestSigningIn:
 
         assert self.is_theirs("https://new.example", asked) is believed
 
+    @pytest.mark.parametrize("status", [429, 500, 503])
+    def test_an_identity_that_cannot_be_looked_up_now_speaks_neither_for_a_server_nor_against_it(
+        self, status: int
+    ) -> None:
+        asked = Call("GET", f"https://plc.directory/{DID}", {}, make_answer(status, {}))
+
+        with pytest.raises(Unavailable, match="cannot be looked up now: try again"):
+            self.is_theirs("https://new.example", asked)
+
     def test_an_identity_of_a_domain_is_asked_there(self) -> None:
         did, home = "did:web:alice.example", {"id": "#atproto_pds", "serviceEndpoint": "https://new.example"}
         document = {"id": did, "service": [home]}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -590,6 +590,22 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
         assert "thumbnail" in article
 
+    @pytest.mark.parametrize(("minutes", "is_sent"), [(4, False), (6, True)])
+    def test_a_link_goes_out_without_the_picture_that_linkedin_does_not_get_ready_within_minutes(
+        self, minutes: int, is_sent: bool
+    ) -> None:
+        article = ARTICLE | {"thumbnail": "urn:li:image:D1"}
+        handles = {"uploads": {"card": {"given": article, "at": (NOW - timedelta(minutes=minutes)).isoformat()}}}
+        operation = self.operation(Content(text="", link="https://example.com/rye"), handles=handles)
+        waiting = make_answer(400, {"status": 400, "code": "MEDIA_ASSET_WAITING_UPLOAD", "message": "Wait"})
+        with_it = replace(create("", content={"article": article}), gets=waiting)
+
+        if is_sent:
+            assert self.commits(operation, with_it, create("", content={"article": ARTICLE})) == POST
+        else:
+            with pytest.raises(NotTaken):
+                self.commits(operation, with_it)
+
     @pytest.mark.parametrize(
         ("gets", "error"),
         [
@@ -1095,6 +1111,11 @@ class TestLinkedIn(LookCase, OAuth2Case):
             "urn:li:ugcPost:8": PostNumbers(engagement=0, own={"likes": 0}),
         }
 
+    @pytest.mark.parametrize("answer", [{}, {"elements": None}])
+    def test_statistics_without_a_list_are_unknown_and_no_zeros(self, answer: Any) -> None:
+        with pytest.raises(Unknown):
+            self.counted(self.URNS, self.statistics(self.LISTS, answer))
+
     def test_any_other_refusal_of_statistics_is_told(self) -> None:
         with pytest.raises(Rejected):
             self.counted(self.URNS, self.statistics(self.LISTS, make_answer(400, {"code": "INVALID_URN_ID"})))
@@ -1118,6 +1139,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
                 AccountNumbers(impressions=0, reach=0, engagement=0, clicks=0),
             ),
             (make_answer(403), {"firstDegreeSize": 500}, AccountNumbers(followers=500)),
+            ({}, {"firstDegreeSize": 500}, AccountNumbers(followers=500)),
         ],
     )
     def test_an_organization_is_counted_over_the_last_whole_day(

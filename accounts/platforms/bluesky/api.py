@@ -1,12 +1,15 @@
 """Addresses and calls of AT Protocol servers: https://atproto.com/specs/xrpc"""
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 from accounts.platforms.base import Connector, Session
 from accounts.platforms.bluesky.atproto import home_server
-from accounts.platforms.http import bearer, decoded, dig_text
+from accounts.platforms.errors import Unavailable
+from accounts.platforms.http import bearer, decoded, dig_text, is_unclear
 from accounts.platforms.shapes import Account
+from ouipost.phrases import Phrase
 
 DEFAULT_SERVICE = "https://bsky.social"
 DOCUMENTS = (
@@ -33,10 +36,15 @@ def get(connector: Connector, session: Session, account: Account, method: str, *
 
 
 def lives_at(session: Session, did: str) -> str:
-    """Return the server that an identity itself names as its home, empty if it names none or is not found."""
+    """Return the server that an identity itself names as its home, empty if it names none or is not found.
+
+    Raises Unavailable if its directory does not tell now.
+    """
     for form, address in DOCUMENTS:
         if found := form.fullmatch(did):
             answer = session.to_others().request("GET", address.format(**found.groupdict()))
+            if not answer.ok and (is_unclear(answer.status) or answer.status == HTTPStatus.TOO_MANY_REQUESTS):
+                raise Unavailable(Phrase("The account's identity cannot be looked up now: try again."))
             document = decoded(answer) if answer.ok else None
             return home_server({"didDoc": document}) if dig_text(document, "id") == did else ""
     return ""

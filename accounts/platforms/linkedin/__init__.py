@@ -151,11 +151,15 @@ class LinkedIn(OAuth2Connector):
             raise Unknown(**error.facts) from error
 
     def _create(self, api: Api, operation: Operation) -> Answer:
-        """Send the post, and again without its link's picture if it was certainly refused for the picture alone."""
+        """Send the post, and again without its link's picture if it was certainly refused for the picture alone: it is
+        bad, or not ready for minutes."""
         body = linkedin_posts.body(operation)
         answer = api.create("/rest/posts", body)
         article = dig(body, "content", "article")
-        if dig_text(article, "thumbnail") and linkedin_errors.is_about_a_bad_file(answer):
+        is_in_vain = linkedin_errors.is_about_a_bad_file(answer) or (
+            linkedin_errors.is_about_a_waiting_file(answer) and linkedin_media.has_waited_for_card(operation)
+        )
+        if dig_text(article, "thumbnail") and is_in_vain:
             plain = {name: value for name, value in article.items() if name != "thumbnail"}
             return api.create("/rest/posts", body | {"content": {"article": plain}})
         return answer

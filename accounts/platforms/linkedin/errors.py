@@ -97,6 +97,11 @@ def is_about_a_bad_file(answer: Answer) -> bool:
     return not answer.ok and Problem.of(answer).has(FILE_IS_BAD)
 
 
+def is_about_a_waiting_file(answer: Answer) -> bool:
+    """Return whether this refuses a post because its file is not ready."""
+    return not answer.ok and Problem.of(answer).has(FILE_NOT_READY)
+
+
 def is_conflict(answer: Answer) -> bool:
     """Return whether this is a conflict, which may hide that the call was done."""
     return answer.status == HTTPStatus.CONFLICT or (not answer.ok and Problem.of(answer).has(CONFLICT))

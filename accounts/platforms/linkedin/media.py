@@ -7,7 +7,7 @@ from typing import Any
 
 from accounts.platforms.base import Save
 from accounts.platforms.errors import ProcessingFailed, Rejected, StillWorking, Unavailable, Unknown
-from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, said
+from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, moment, said
 from accounts.platforms.limits import ONE_OF
 from accounts.platforms.linkcard import Picture, fetch_link_card
 from accounts.platforms.linkedin.api import Api, encoded
@@ -20,6 +20,8 @@ CARD = "card"
 """The upload step of a link's article."""
 IMAGES_LIVE = timedelta(hours=20)
 """Time that an uploaded image may wait for its post; it is not documented."""
+THUMBNAIL_WAITS = timedelta(minutes=5)
+"""Time for which a post waits for its link's picture to be ready."""
 THUMBNAIL_TYPES = ("image/jpeg", "image/png", "image/gif")
 LONGEST_DESCRIPTION = 4000
 """Limit of an article's description, from memory of the documentation."""
@@ -63,6 +65,12 @@ def _article(api: Api, owner: str, link: str, title: str) -> dict[str, str]:
         "thumbnail": _thumbnail(api, owner, card.picture),
     }
     return {key: value for key, value in article.items() if value}
+
+
+def has_waited_for_card(operation: Operation) -> bool:
+    """Whether a link's picture was uploaded so long ago that the post goes out without it if it is not ready."""
+    at = moment(dig_text(operation.handles, UPLOADS, CARD, "at"))
+    return at is not None and at <= operation.now - THUMBNAIL_WAITS
 
 
 def _thumbnail(api: Api, owner: str, picture: Picture | None) -> str:

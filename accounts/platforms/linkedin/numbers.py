@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from accounts.platforms.errors import PlatformError, RateLimited, Rejected, Unavailable, Unknown
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text
+from accounts.platforms.http import dig, dig_count, dig_text, listed
 from accounts.platforms.linkedin.api import Api, encoded, urn_list
 from accounts.platforms.shapes import AccountNumbers, PostNumbers
 
@@ -64,7 +64,7 @@ class Numbers:
         path = self._statistics_path()
         path += f"&shares={urn_list(shares)}" if shares else ""
         path += f"&ugcPosts={urn_list(others)}" if others else ""
-        for each in dig_list(self.api.get(path), "elements"):
+        for each in listed(self.api.get(path), "elements"):
             yield dig_text(each, "share") or dig_text(each, "ugcPost"), _statistics(each)
 
     def _statistics_path(self) -> str:
@@ -100,8 +100,8 @@ class Numbers:
         end = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         range_ = f"start:{_milliseconds(end - timedelta(days=1))},end:{_milliseconds(end)}"
         path = f"{self._statistics_path()}&timeIntervals=(timeRange:({range_}),timeGranularityType:DAY)"
-        found = _or_none(partial(self.api.get, path))
-        return _account_numbers(self.organization_followers(), {} if found is None else _of_the_day(found))
+        days = _or_none(lambda: listed(self.api.get(path), "elements"))
+        return _account_numbers(self.organization_followers(), {} if days is None else _of_the_day(days))
 
     def member_followers(self) -> int | None:
         found = _or_none(partial(self.api.get, "/rest/memberFollowersCount?q=me"))
@@ -157,10 +157,9 @@ def _statistics(element: Any) -> Counts:
     return {name: _count(element, "totalShareStatistics", theirs) for name, theirs in OF_ORGANIZATIONS.items()}
 
 
-def _of_the_day(found: Any) -> Counts:
+def _of_the_day(days: Sequence[Any]) -> Counts:
     """Return the counts of the day, zeros if it is not listed because nothing happened."""
-    elements = dig_list(found, "elements")
-    return _statistics(elements[0]) if elements else dict.fromkeys(OF_ORGANIZATIONS, 0)
+    return _statistics(days[0]) if days else dict.fromkeys(OF_ORGANIZATIONS, 0)
 
 
 def _seen_by_all(shown: Any) -> Counts:

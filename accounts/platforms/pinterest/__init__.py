@@ -73,6 +73,8 @@ class Pinterest(OAuth2Connector):
     """With Trial access it is for all users together."""
     read_budget = Allowance(most=100, seconds=60)
     """`org_analytics` allows 60 a minute, by user and app: every other request for a Pin's numbers."""
+    read_budgets = {validation.TRIAL: Allowance(most=300, seconds=86_400)}
+    """With Trial access, all requests of all users are 1,000 a day: the others are for posting and looking."""
     limits = validation.LIMITS
     metrics = ("impressions", "engagement", "clicks", *pinterest_numbers.OWN)
     supports_carousel = True

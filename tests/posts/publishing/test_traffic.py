@@ -13,7 +13,7 @@ from pytest_django import Settings
 from accounts import calls
 from accounts.models import Network, SocialAccount
 from accounts.platforms.base import Recovery
-from accounts.platforms.errors import RateLimited, Rejected, StillWorking, Unavailable
+from accounts.platforms.errors import AppStopped, RateLimited, Rejected, StillWorking, Unavailable
 from accounts.platforms.limits import Allowance
 from accounts.platforms.shapes import Published
 from adminapi.management.client import Client
@@ -675,7 +675,7 @@ def test_an_app_that_its_network_takes_nothing_from_is_tried_with_one_post_until
     assert Target.objects.filter(pk__in=wanted, status="publishing").count() == 40
     assert SocialAccount.objects.get(pk=account.pk).held_until is None, "it is not the account's fault"
     assert (told["status"], told["api_status"]) == ("down", "outage")
-    assert any("takes nothing from this installation's app" in issue for issue in told["issues"]), told["issues"]
+    assert any("refuses requests of this installation's app" in issue for issue in told["issues"]), told["issues"]
 
     simulated.Fault.objects.update(fired=99)
     Network.objects.update(held_until=database_now())
@@ -779,6 +779,19 @@ def test_a_quota_that_a_search_meets_holds_up_the_search_alone_until_its_end(wor
     assert due_at
     assert due_at > database_now() + (hours - 1) * HOUR
     assert len(claim_targets(1)) == 1
+
+
+def test_an_app_that_may_not_look_for_posts_sends_others(workspace: Workspace) -> None:
+    """X refuses looks with code 453, or at the cap for reading, to apps from which it takes posts."""
+    unsent = {pk for account in make_accounts(workspace, 11) for pk in make_many(account, 1)}
+    looks = claim_targets(10)
+    lost = {claim.pk for claim in looks}
+    Target.objects.filter(pk__in=lost).update(outcome_unknown=True, armed_at=database_now(), sends=1)
+
+    settle(looks, AppStopped("no access to reading"), step="recover", unresolved=True)
+
+    assert not Network.objects.exists()
+    assert set(taken()) == unsent - lost
 
 
 def test_a_quota_of_one_kind_of_post_keeps_no_other_waiting(workspace: Workspace) -> None:
