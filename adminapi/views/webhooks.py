@@ -24,8 +24,17 @@ from ouipost.api.viewsets import Lists, Retrieves, once
 from ouipost.claims import database_now
 from ouipost.errors import problems_in
 from ouipost.events import replays, signing, webhooks
-from ouipost.events.catalogue import EVENTS, TEST
-from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Replay, ReplayScope, ReplayStatus, Webhook
+from ouipost.events.catalogue import EVENTS
+from ouipost.events.models import (
+    TEST,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    Replay,
+    ReplayScope,
+    ReplayStatus,
+    Webhook,
+)
 from ouipost.ids import new_id
 from ouipost.outbound.errors import Blocked
 from ouipost.outbound.guard import check_url

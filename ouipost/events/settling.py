@@ -15,7 +15,6 @@ from ouipost import claims
 from ouipost.claims import Claim, engine_time, spread
 from ouipost.db.rows import in_parts, insert_each, update_each
 from ouipost.events import backoff, journal
-from ouipost.events.catalogue import TEST
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Message, Webhook
 from ouipost.phrases import Phrase
 
@@ -122,8 +121,7 @@ def _next_state(webhook: Webhook, result: DeliveryResult, *, now: datetime) -> d
     delivery = result.delivery
     tries = delivery.tries + (not result.went_elsewhere(webhook))
     sent = {"attempts": delivery.attempts + 1, "tries": tries} if result.was_sent else {}
-    message = delivery.message
-    is_wanted = webhook.is_active and (message.type == TEST or webhook.hears(message.type, message.workspace_id))
+    is_wanted = webhook.is_active and webhook.wants(delivery.message)
     if result.was_sent and not result.has_arrived and is_wanted and tries <= len(WAITS):
         return result.claim.released | sent | {"due_at": _next_due(webhook, tries, result, now=now)}
     ended = DELIVERED if result.has_arrived else FAILED if result.was_sent else DISCARDED
@@ -191,7 +189,7 @@ def discard(webhook: Webhook) -> int:
 def discard_unheard(webhook: Webhook) -> int:
     """Discard waiting deliveries that a locked webhook no longer subscribes to, but no test; returns how many."""
     waiting = backoff.waiting_for(webhook)
-    unheard = waiting.exclude(message__in=Message.objects.filter(webhook.heard | Q(type=TEST)))
+    unheard = waiting.exclude(message__in=Message.objects.filter(webhook.wanted))
     # By their own ids: MariaDB would find the rows of a join first, and fail if one has changed since.
     pks = list(unheard.values_list("pk", flat=True))
     return sum(_discard(waiting.filter(pk__in=some)) for some in in_parts(pks, BATCH))

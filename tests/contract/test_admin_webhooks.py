@@ -444,7 +444,7 @@ def test_switched_off_it_discards_what_waits_and_switched_on_it_begins_anew(
 
 
 @pytest.mark.parametrize("narrowed", ["events", "workspaces"])
-def test_what_waits_and_is_no_longer_asked_for_is_not_sent_unless_somebody_wants_it(
+def test_what_waits_and_is_no_longer_asked_for_is_not_sent_until_it_is_asked_for_again(
     admin: AdminClient, workspace: Workspace, receiver: Receiver, narrowed: str
 ) -> None:
     another = make_workspace(name="Other")
@@ -459,8 +459,10 @@ def test_what_waits_and_is_no_longer_asked_for_is_not_sent_unless_somebody_wants
     assert told("webhook.updated").details["discarded"] == 1
     listed = {each["event_id"]: each for each in deliveries_of(admin, pk)}
     assert (listed[old]["status"], listed[heard]["status"]) == ("discarded", "delivered")
-    admin.post(f"/admin/webhooks/{pk}/deliveries/{listed[old]['id']}/redeliver")
-    assert deliver_now() == 1
+    again = f"/admin/webhooks/{pk}/deliveries/{listed[old]['id']}/redeliver"
+    assert (error_of(admin.post(again)), deliver_now()) == ((409, "CONFLICT"), 0)
+    admin.put(f"/admin/webhooks/{pk}", {"events": ["post.published"], "workspaces": []})
+    assert (admin.post(again).status_code, deliver_now()) == (200, 1)
 
 
 def test_a_change_of_one_that_is_off_leaves_the_test_that_waits(admin: AdminClient) -> None:
