@@ -264,6 +264,16 @@ class Delivery(Claimable):
     )
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    replay = models.ForeignKey(
+        "Replay",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        editable=False,
+        related_name="deliveries",
+        db_constraint=False,
+        db_index=False,
+        help_text="The replay that made it due last.",
+    )
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -322,7 +332,8 @@ class ReplayScope(models.TextChoices):
 
 
 class ReplayStatus(models.TextChoices):
-    """Progress of a replay. It is cut short, before its remaining events, if its webhook is no longer active."""
+    """Progress of a replay. It is cut short if its webhook becomes inactive while some of its events wait: made due by
+    it, or still ahead of it."""
 
     RUNNING = "running"
     FINISHED = "finished"

@@ -15,7 +15,7 @@ from ouipost.errors import DomainError, InvalidInput, SecretReplaced
 from ouipost.events import backoff, figures, outbox, signing
 from ouipost.events.catalogue import Payload
 from ouipost.events.journal import Actor, changes, record
-from ouipost.events.models import TEST, Delivery, DeliveryStatus, Event, Webhook
+from ouipost.events.models import TEST, Delivery, DeliveryStatus, Event, Replay, Webhook
 from ouipost.events.settling import COUNTED, count, discard, discard_unheard
 from ouipost.phrases import Phrase
 
@@ -155,10 +155,10 @@ def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
     return cast("Delivery", row)
 
 
-def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime) -> int:
+def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime, replay: Replay | None = None) -> int:
     """Make the ended deliveries of a locked webhook pending again, and due unless it rests; returns how many."""
     ended = [row for row in rows if row.status != DeliveryStatus.PENDING]
-    afresh = AFRESH | {"due_at": None if webhook.rests else now}
+    afresh = AFRESH | {"due_at": None if webhook.rests else now, "replay": replay}
     before = (webhook.successful_deliveries, webhook.failed_deliveries)
     for row in ended:
         count(webhook, row.status, -1)
