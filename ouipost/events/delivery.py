@@ -76,12 +76,7 @@ class Deliverer(Engine[ClaimedDelivery]):
         return {**about, "attempt": row.attempts + 1}
 
     def work(self, job: ClaimedDelivery, writer: Runs) -> None:
-        result = deliver(job)
-        with traces.span("settle"):
-            writer.run(settle_all, result)
-        outcome = result.error or ("delivered" if result.has_arrived else "refused")
-        fields = {"outcome": outcome, "status": result.http_status, "ms": result.milliseconds}
-        work.info("Delivery settled", extra=fields)
+        attempt(job, writer)
 
 
 class Hosts:
@@ -102,7 +97,15 @@ class Hosts:
 def claim_deliveries(limit: int, *, hosts: Hosts) -> list[ClaimedDelivery]:
     """Claim up to `limit` deliveries, those due longest first, within each webhook's and host's limit of calls."""
     clock = claims.database_clock()
-    chosen = _choose(limit, hosts, now=clock())
+    return _claim(_choose(limit, hosts, now=clock()), clock)
+
+
+def claim_one(pk: str) -> list[ClaimedDelivery]:
+    """Claim this delivery, which is due, whatever its webhook's and host's limit; returns none if another has it."""
+    return _claim([pk], claims.database_clock())
+
+
+def _claim(chosen: list[str], clock: Callable[[], datetime]) -> list[ClaimedDelivery]:
     held = {claim.pk: claim for claim in claims.claim_chosen(Delivery.objects.all(), chosen, lease=LEASE)}
     if not held:
         return []
@@ -185,6 +188,16 @@ def _in_flight(now: datetime) -> Counter[str]:
     """Return the number of calls in flight to each webhook, from all processes."""
     flying = Delivery.objects.filter(lease_until__gt=now).order_by().values_list("webhook_id")
     return Counter(dict(flying.annotate(Count("pk"))))
+
+
+def attempt(job: ClaimedDelivery, writer: Runs) -> None:
+    """Make the call of a claimed delivery, settle it through the writer, and log what came of it."""
+    result = deliver(job)
+    with traces.span("settle"):
+        writer.run(settle_all, result)
+    outcome = result.error or ("delivered" if result.has_arrived else "refused")
+    fields = {"outcome": outcome, "status": result.http_status, "ms": result.milliseconds}
+    work.info("Delivery settled", extra=fields)
 
 
 def deliver(job: ClaimedDelivery) -> DeliveryResult:
