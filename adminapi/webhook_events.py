@@ -7,7 +7,8 @@ from drf_spectacular.utils import OpenApiResponse, OpenApiWebhook, extend_schema
 from rest_framework import serializers
 
 from accounts.webhook_payloads import AccountEventDataSerializer
-from ouipost.events.catalogue import EVENTS, TEST
+from ouipost.events.catalogue import EVENTS
+from ouipost.events.models import TEST
 from posts.webhook_payloads import MediaEventDataSerializer, PostEventDataSerializer, ReferenceSerializer
 from workspaces.models import Mode
 

@@ -1,12 +1,9 @@
 """Long polling: a request waits for a post by reading it again and again, while a worker publishes it."""
 
 import re
-import threading
 import time
 
-from django.conf import settings
-
-from ouipost.runtime import shutdown
+from ouipost.runtime import shutdown, waiting
 from posts.models import Post, PostStatus, Target
 from posts.paused import held_up
 
@@ -15,9 +12,6 @@ LOOK_EVERY_SECONDS = 0.1
 UNUSUAL_SECONDS = 1
 """After this long, look whether a pause holds the post up."""
 WAIT = re.compile(r"(?:^|,|;)\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|,|;)", re.IGNORECASE)
-
-_places = threading.BoundedSemaphore(settings.WEB_THREADS // 4)
-"""Waiting requests hold at most a quarter of the server's threads, and none if it has fewer than four."""
 
 
 def preferred_seconds(header: str) -> int:
@@ -33,15 +27,13 @@ def wait_until_settled(pk: str, *, seconds: float) -> None:
 
     Returns at once if too many requests wait or this process is to end, and soon if a pause holds up all the rest.
     """
-    if seconds <= 0 or not _places.acquire(blocking=False):
+    if seconds <= 0:
         return
-    try:
+    with waiting.place() as may_wait:
         now = time.monotonic()
-        if _is_settled(pk, by=now + min(seconds, UNUSUAL_SECONDS)) or _is_paused(pk):
+        if not may_wait or _is_settled(pk, by=now + min(seconds, UNUSUAL_SECONDS)) or _is_paused(pk):
             return
         _is_settled(pk, by=now + seconds)
-    finally:
-        _places.release()
 
 
 def _is_settled(pk: str, *, by: float) -> bool:

@@ -23,9 +23,18 @@ from ouipost.api.showing import TextOrNull, shown
 from ouipost.api.viewsets import Lists, Retrieves, once
 from ouipost.claims import database_now
 from ouipost.errors import problems_in
-from ouipost.events import replays, signing, webhooks
-from ouipost.events.catalogue import EVENTS, TEST
-from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Replay, ReplayScope, ReplayStatus, Webhook
+from ouipost.events import replays, signing, trials, webhooks
+from ouipost.events.catalogue import EVENTS
+from ouipost.events.models import (
+    TEST,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    Replay,
+    ReplayScope,
+    ReplayStatus,
+    Webhook,
+)
 from ouipost.ids import new_id
 from ouipost.outbound.errors import Blocked
 from ouipost.outbound.guard import check_url
@@ -33,6 +42,9 @@ from workspaces.models import Role, User
 from workspaces.reach import about_theirs, deliveries_of, webhook_columns, webhooks_of
 
 MOST_GRACE_HOURS = 7 * 24
+DELIVERIES = Delivery.objects.select_related("message").prefetch_related(
+    Prefetch("log", DeliveryAttempt.objects.order_by("number", "pk"))
+)
 
 
 class DeliveriesSerializer(serializers.Serializer[Webhook]):
@@ -235,11 +247,18 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
 
     @extend_schema(request=None, responses=DeliverySerializer)
     @action(detail=True, methods=["post"])
-    @once
-    def test(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Send an event of the type `webhook.test`, whether the webhook is active or not."""
-        made = webhooks.send_test(_named(self.user, self.kwargs["pk"]), actor=self.actor)
-        return self.answered({"delivery": shown(DeliverySerializer, made)})
+    def test(self, request: Request, **kwargs: Any) -> Response:
+        """Send an event of the type `webhook.test`, whether the webhook is active or not, and wait for the first call.
+
+        The delivery says what came of it, in `status` and `log`. It is `pending` if that call failed and another one
+        follows, and without `log` if too many requests wait at the moment: then a worker makes the call.
+        """
+
+        def work() -> Response:
+            pk = trials.test_now(_named(self.user, self.kwargs["pk"]), actor=self.actor)
+            return self.answered({"delivery": shown(DeliverySerializer, DELIVERIES.get(pk=pk))})
+
+        return self.once_outside(work)
 
     @extend_schema(request=SecretInput, responses=NewWebhookSerializer)
     @action(detail=True, methods=["post"], url_path="rotate-secret")
@@ -310,11 +329,7 @@ class DeliveryFilter(BoundedFilterSet):
 class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
     """/admin/webhooks/{id}/deliveries."""
 
-    queryset = (
-        Delivery.objects.select_related("message")
-        .prefetch_related(Prefetch("log", DeliveryAttempt.objects.order_by("number", "pk")))
-        .order_by("-message", "-pk")  # the events' order, by an index
-    )
+    queryset = DELIVERIES.order_by("-message", "-pk")  # the events' order, by an index
     resource, resources = "delivery", "deliveries"
     serializer_class, filterset_class, pagination_class = DeliverySerializer, DeliveryFilter, BoundedPages
 

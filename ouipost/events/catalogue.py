@@ -36,9 +36,6 @@ EVENTS = {
 TOLD_AS = {name: name for name in EVENTS} | {"post.unscheduled": "post.updated"}
 """The types of journal entries that webhooks receive, and the event type that each is sent as."""
 
-TEST = "webhook.test"
-"""The type of the event that tests a webhook; it cannot be subscribed to."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Payload:

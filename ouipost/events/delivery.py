@@ -21,8 +21,7 @@ from ouipost.claims import Claim, engine_time
 from ouipost.crypto import CannotDecrypt
 from ouipost.engine import Engine
 from ouipost.events import signing
-from ouipost.events.catalogue import TEST
-from ouipost.events.models import Delivery, DeliveryStatus, Webhook
+from ouipost.events.models import TEST, Delivery, DeliveryStatus, Webhook
 from ouipost.events.pruning import KEPT
 from ouipost.events.settling import NOT_SENDABLE, DeliveryResult, settle_all
 from ouipost.masking import masked_text
@@ -46,7 +45,8 @@ ERRORS: Mapping[type[Exception], str] = {Blocked: "address_blocked", NotSent: "n
 
 
 class NotSendable(Exception):
-    """The webhook is inactive, or the event so old that its receiver may have forgotten its id: nothing is sent."""
+    """The webhook is inactive or does not ask for the event any more, or its receiver may have forgotten the id of so
+    old an event: nothing is sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +76,7 @@ class Deliverer(Engine[ClaimedDelivery]):
         return {**about, "attempt": row.attempts + 1}
 
     def work(self, job: ClaimedDelivery, writer: Runs) -> None:
-        result = deliver(job)
-        with traces.span("settle"):
-            writer.run(settle_all, result)
-        outcome = result.error or ("delivered" if result.has_arrived else "refused")
-        fields = {"outcome": outcome, "status": result.http_status, "ms": result.milliseconds}
-        work.info("Delivery settled", extra=fields)
+        attempt(job, writer)
 
 
 class Hosts:
@@ -102,7 +97,15 @@ class Hosts:
 def claim_deliveries(limit: int, *, hosts: Hosts) -> list[ClaimedDelivery]:
     """Claim up to `limit` deliveries, those due longest first, within each webhook's and host's limit of calls."""
     clock = claims.database_clock()
-    chosen = _choose(limit, hosts, now=clock())
+    return _claim(_choose(limit, hosts, now=clock()), clock)
+
+
+def claim_one(pk: str) -> list[ClaimedDelivery]:
+    """Claim this delivery, which is due, whatever its webhook's and host's limit; returns none if another has it."""
+    return _claim([pk], claims.database_clock())
+
+
+def _claim(chosen: list[str], clock: Callable[[], datetime]) -> list[ClaimedDelivery]:
     held = {claim.pk: claim for claim in claims.claim_chosen(Delivery.objects.all(), chosen, lease=LEASE)}
     if not held:
         return []
@@ -187,8 +190,18 @@ def _in_flight(now: datetime) -> Counter[str]:
     return Counter(dict(flying.annotate(Count("pk"))))
 
 
+def attempt(job: ClaimedDelivery, writer: Runs) -> None:
+    """Make the call of a claimed delivery, settle it through the writer, and log what came of it."""
+    result = deliver(job)
+    with traces.span("settle"):
+        writer.run(settle_all, result)
+    outcome = result.error or ("delivered" if result.has_arrived else "refused")
+    fields = {"outcome": outcome, "status": result.http_status, "ms": result.milliseconds}
+    work.info("Delivery settled", extra=fields)
+
+
 def deliver(job: ClaimedDelivery) -> DeliveryResult:
-    """Send a delivery, unless its webhook was disabled meanwhile or it is too old, and return the result to settle."""
+    """Send a delivery, unless its webhook has stopped wanting it or it is too old, and return the result to settle."""
     at, began = job.clock(), time.monotonic()
     try:
         return _result(job, at, began, _send(job.delivery, at=at))
@@ -208,7 +221,9 @@ def deliver(job: ClaimedDelivery) -> DeliveryResult:
 def _send(delivery: Delivery, *, at: datetime) -> Answer:
     webhook, message = delivery.webhook, delivery.message
     is_too_old = message.created_at < at - KEPT  # as after a month without a worker, which would have pruned it
-    if is_too_old or webhook.deleted_at or not (webhook.is_active or message.type == TEST):
+    is_on = webhook.is_active or message.type == TEST
+    # Asked again, for one that was in flight or being written while its webhook was changed: nothing has discarded it.
+    if is_too_old or webhook.deleted_at or not (is_on and webhook.wants(message)):
         raise NotSendable
     signed = signing.headers(message.public_id, message.body, signed_with=webhook.secrets(now=at), at=at)
     return _client().request(

@@ -14,6 +14,9 @@ from ouipost.db import sealed
 from ouipost.db.stored_json import JsonColumn, for_nobody, is_object, is_strings
 from ouipost.ids import public_id, uuid7
 
+TEST = "webhook.test"
+"""The type of the event that tests a webhook; it cannot be subscribed to."""
+
 
 def event_id() -> str:
     """Return a new UUIDv7 without a prefix: the audit log shows it as `log_…`, webhooks as `evt_…`."""
@@ -156,11 +159,20 @@ class Webhook(models.Model):
         """Whether it subscribes to events of this type and workspace."""
         return event_type in self.events and (not self.workspace_ids or workspace_id in self.workspace_ids)
 
+    def wants(self, message: "Message") -> bool:
+        """Whether a message may be sent to it: one that it subscribes to, or a test."""
+        return message.type == TEST or self.hears(message.type, message.workspace_id)
+
     @property
     def heard(self) -> models.Q:
         """Condition for the messages that it subscribes to."""
         here = models.Q(workspace_id__in=self.workspace_ids) if self.workspace_ids else models.Q()
         return models.Q(type__in=self.events) & here
+
+    @property
+    def wanted(self) -> models.Q:
+        """Condition for the messages that `wants` allows."""
+        return self.heard | models.Q(type=TEST)
 
     @property
     def secret_mark(self) -> str:
@@ -252,6 +264,16 @@ class Delivery(Claimable):
     )
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    replay = models.ForeignKey(
+        "Replay",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        editable=False,
+        related_name="deliveries",
+        db_constraint=False,
+        db_index=False,
+        help_text="The replay that made it due last.",
+    )
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -310,7 +332,8 @@ class ReplayScope(models.TextChoices):
 
 
 class ReplayStatus(models.TextChoices):
-    """Progress of a replay. It is cut short, before its remaining events, if its webhook is no longer active."""
+    """Progress of a replay. It is cut short if its webhook becomes inactive while some of its events wait: made due by
+    it, or still ahead of it."""
 
     RUNNING = "running"
     FINISHED = "finished"

@@ -15,7 +15,7 @@ from ouipost.claims import database_now
 from ouipost.db.prepared import fetch
 from ouipost.db.rows import insert_each
 from ouipost.events.catalogue import TOLD_AS, Payload, payload_builders
-from ouipost.events.models import Delivery, Event, Message, Webhook
+from ouipost.events.models import Delivery, Event, Message, Replay, Webhook
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 SUBSCRIPTION = ("events", "workspace_ids", "is_active", "rests")
@@ -46,11 +46,10 @@ def _subscriptions() -> QuerySet[Webhook]:
     return Webhook.objects.present().only(*SUBSCRIPTION)
 
 
-def delivery(webhook: Webhook, message: str, *, now: datetime) -> Delivery:
+def delivery(webhook: Webhook, message: str, *, now: datetime, replay: Replay | None = None) -> Delivery:
     """Return the delivery of a message, unsaved: due at once, or without a due time while its webhook rests."""
-    return Delivery(
-        webhook=webhook, message_id=message, created_at=timezone.now(), due_at=None if webhook.rests else now
-    )
+    due_at = None if webhook.rests else now
+    return Delivery(webhook=webhook, message_id=message, created_at=timezone.now(), due_at=due_at, replay=replay)
 
 
 def _messages(events: Sequence[Event]) -> list[Message]:

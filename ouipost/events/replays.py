@@ -3,7 +3,8 @@
 A step makes the deliveries of a batch of messages due and stores its progress, in one transaction, so that an
 interrupted replay continues from there. A finished replay looks once more a minute after its request: a transaction
 that was writing a message at that moment may have found the webhook inactive and committed behind the replay.
-A replay whose webhook becomes inactive is cut short: it ends, and is never finished.
+A replay whose webhook becomes inactive is cut short, even after its last step if deliveries that it made due still wait
+then: these are discarded, so it ends and is not finished.
 """
 
 from datetime import datetime, timedelta
@@ -136,7 +137,7 @@ def _step(claim: Claim) -> int:
     if found and not webhook.is_active:
         claims.release(Replay, claim, due_at=None)  # the replay is cut short
         return 0
-    sent = _send(webhook, found, now=now)
+    sent = _send(replay, webhook, found, now=now)
     is_over = len(found) < STEP
     looks_again = None if replay.finished_at else max(now, replay.until + COMMITTED)
     claims.release(
@@ -163,9 +164,9 @@ def _ahead(rows: "QuerySet[Message]", replay: Replay) -> "QuerySet[Message]":
     )
 
 
-def _send(webhook: Webhook, messages: list[str], *, now: datetime) -> int:
+def _send(replay: Replay, webhook: Webhook, messages: list[str], *, now: datetime) -> int:
     """Make the deliveries of these messages due, creating missing ones."""
     rows = {row.message_id: row for row in Delivery.objects.filter(webhook=webhook, message__in=messages)}
-    new = [outbox.delivery(webhook, message, now=now) for message in messages if message not in rows]
+    new = [outbox.delivery(webhook, message, now=now, replay=replay) for message in messages if message not in rows]
     insert_each(new)
-    return len(new) + send_again(list(rows.values()), webhook, now=now)
+    return len(new) + send_again(list(rows.values()), webhook, now=now, replay=replay)

@@ -15,8 +15,7 @@ from ouipost import claims
 from ouipost.claims import Claim, engine_time, spread
 from ouipost.db.rows import in_parts, insert_each, update_each
 from ouipost.events import backoff, journal
-from ouipost.events.catalogue import TEST
-from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Message, Webhook
+from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Message, Replay, Webhook
 from ouipost.phrases import Phrase
 
 DELIVERED, FAILED, DISCARDED = DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.DISCARDED
@@ -84,6 +83,8 @@ def settle_all(results: Sequence[DeliveryResult]) -> list[bool]:
     update_each(Delivery, rows)
     insert_each([_attempt(result) for result in settled if result.was_sent])
     update_each(Webhook, {pk: {name: getattr(each, name) for name in STANDING} for pk, each in webhooks.items()})
+    if unsent := {each.delivery.replay_id for each in settled if _is_missed(webhooks[each.delivery.webhook_id], each)}:
+        _cut_short(Replay.objects.filter(pk__in=unsent))
     for pk, webhook in webhooks.items():
         was_active, held_until = before[pk]
         if was_active and not webhook.is_active:
@@ -122,13 +123,17 @@ def _next_state(webhook: Webhook, result: DeliveryResult, *, now: datetime) -> d
     delivery = result.delivery
     tries = delivery.tries + (not result.went_elsewhere(webhook))
     sent = {"attempts": delivery.attempts + 1, "tries": tries} if result.was_sent else {}
-    message = delivery.message
-    is_wanted = webhook.is_active and (message.type == TEST or webhook.hears(message.type, message.workspace_id))
+    is_wanted = webhook.is_active and webhook.wants(delivery.message)
     if result.was_sent and not result.has_arrived and is_wanted and tries <= len(WAITS):
         return result.claim.released | sent | {"due_at": _next_due(webhook, tries, result, now=now)}
     ended = DELIVERED if result.has_arrived else FAILED if result.was_sent else DISCARDED
     count(webhook, ended)
     return result.claim.released | sent | {"due_at": None, "status": ended, "finished_at": now}
+
+
+def _is_missed(webhook: Webhook, result: DeliveryResult) -> bool:
+    """Whether a replay's delivery was not sent although its webhook asks for it: the webhook was not active then."""
+    return result.delivery.replay_id is not None and not result.was_sent and webhook.wants(result.delivery.message)
 
 
 def count(webhook: Webhook, status: str, change: int = 1) -> None:
@@ -183,15 +188,23 @@ def _record_disabled(webhook: Webhook) -> None:
 def discard(webhook: Webhook) -> int:
     """Discard the pending deliveries of a locked webhook that are not in flight; returns how many.
 
-    A replay can send them again.
+    A replay can send them again; those that made some of them due, or still run, are cut short.
     """
-    return _discard(backoff.waiting_for(webhook))
+    waiting = backoff.waiting_for(webhook)
+    begun = set(waiting.exclude(replay=None).values_list("replay", flat=True))
+    _cut_short(Replay.objects.filter(Q(finished_at=None) | Q(pk__in=begun), webhook=webhook))
+    return _discard(waiting)
+
+
+def _cut_short(replays: "QuerySet[Replay]") -> None:
+    """End replays of locked webhooks as cut short, also those that are finished."""
+    replays.update(finished_at=None, due_at=None, lease_until=None, fence=F("fence") + 1)
 
 
 def discard_unheard(webhook: Webhook) -> int:
     """Discard waiting deliveries that a locked webhook no longer subscribes to, but no test; returns how many."""
     waiting = backoff.waiting_for(webhook)
-    unheard = waiting.exclude(message__in=Message.objects.filter(webhook.heard | Q(type=TEST)))
+    unheard = waiting.exclude(message__in=Message.objects.filter(webhook.wanted))
     # By their own ids: MariaDB would find the rows of a join first, and fail if one has changed since.
     pks = list(unheard.values_list("pk", flat=True))
     return sum(_discard(waiting.filter(pk__in=some)) for some in in_parts(pks, BATCH))

@@ -13,9 +13,9 @@ from ouipost.claims import database_now
 from ouipost.db.rows import assign, remember
 from ouipost.errors import DomainError, InvalidInput, SecretReplaced
 from ouipost.events import backoff, figures, outbox, signing
-from ouipost.events.catalogue import TEST, Payload
+from ouipost.events.catalogue import Payload
 from ouipost.events.journal import Actor, changes, record
-from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
+from ouipost.events.models import TEST, Delivery, DeliveryStatus, Event, Replay, Webhook
 from ouipost.events.settling import COUNTED, count, discard, discard_unheard
 from ouipost.phrases import Phrase
 
@@ -27,6 +27,10 @@ AFRESH: dict[str, Any] = {"status": DeliveryStatus.PENDING, "tries": 0, "finishe
 
 class WebhookDisabled(DomainError):
     message = Phrase("The webhook is not active: make it active first.")
+
+
+class NotAskedFor(DomainError):
+    message = Phrase("The webhook does not ask for this event any more: subscribe it first.")
 
 
 class UnderWay(DomainError):
@@ -136,7 +140,7 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
 
 @transaction.atomic
 def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
-    """Send an ended delivery again, under the same event id; raises Http404, UnderWay or WebhookDisabled."""
+    """Send an ended delivery again, with its event id; raises Http404, UnderWay, WebhookDisabled or NotAskedFor."""
     webhook = lock(Webhook(pk=delivery.webhook_id))  # meanwhile nobody settles or repeats its deliveries
     rows = Delivery.objects.select_related("message").annotate(now=Now())
     row: Any = get_object_or_404(rows, pk=delivery.pk, webhook=webhook)
@@ -144,15 +148,17 @@ def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
         raise WebhookDisabled
     if row.status == DeliveryStatus.PENDING:
         raise UnderWay(next_attempt_at=row.due_at and row.due_at.replace(microsecond=0))
+    if not webhook.wants(row.message):
+        raise NotAskedFor
     send_again([row], webhook, now=row.now)
     record("redelivered", webhook, actor=actor, delivery=row.pk, event=f"evt_{row.message_id}")
     return cast("Delivery", row)
 
 
-def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime) -> int:
+def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime, replay: Replay | None = None) -> int:
     """Make the ended deliveries of a locked webhook pending again, and due unless it rests; returns how many."""
     ended = [row for row in rows if row.status != DeliveryStatus.PENDING]
-    afresh = AFRESH | {"due_at": None if webhook.rests else now}
+    afresh = AFRESH | {"due_at": None if webhook.rests else now, "replay": replay}
     before = (webhook.successful_deliveries, webhook.failed_deliveries)
     for row in ended:
         count(webhook, row.status, -1)

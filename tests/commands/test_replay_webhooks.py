@@ -13,18 +13,23 @@ from adminapi.management.commands import replay_webhooks
 from ouipost import claims
 from ouipost.claims import LostClaim, database_now
 from ouipost.events import replays, webhooks
+from ouipost.events.delivery import deliver
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Delivery, Event, Message, Replay, Webhook
+from ouipost.events.settling import settle_all
 from ouipost.ids import new_id
+from ouipost.writer import Inline
 from posts import services
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
 from tests.factories import make_workspace
+from tests.webhooks.conftest import claim_deliveries
 from workspaces.models import Workspace
 
 run = partial(lines_of, "replay_webhooks")
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+ANOTHER = "Activate it, and replay the rest with another --replay-id."
 
 
 @pytest.fixture
@@ -308,26 +313,76 @@ def test_a_webhook_that_is_disabled_between_two_steps_gets_no_more(
     monkeypatch.setattr(replays, "work_on_due", disable_after_one)
     status, lines = run(webhook.pk, "--since", "1d")
 
-    assert (status, lines[-1]) == (1, f"{webhook.pk}: 1 of 2 events made due; then it was disabled.")
+    assert (status, lines[-1]) == (1, f"{webhook.pk}: 1 of 2 events made due; then it was disabled. {ANOTHER}")
     assert (due(), Replay.objects.get().finished_at) == (0, None)
 
 
-def test_a_webhook_that_is_disabled_when_all_is_due_was_replayed_wholly(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(replays, "STEP", 1)
+def replayed(workspace: Workspace, key: str) -> tuple[Webhook, Replay]:
+    """Return a webhook and its finished replay of one event, which waits for a worker."""
     webhook = make_webhook()
     make_events(workspace, HOUR)
     settle("delivered")
-    since = timezone.now() - DAY
-    begun, _ = replays.replay(webhook, since=since, key="seen", scope="all", actor=SYSTEM, now=timezone.now())
+    now = timezone.now()
+    begun, _ = replays.replay(webhook, since=now - DAY, key=key, scope="all", actor=SYSTEM, now=now)
     replays.work_on_due()
-    webhooks.update_webhook(webhook, values={"is_active": False}, actor=SYSTEM)
+    return webhook, begun
 
+
+def test_a_webhook_that_is_disabled_when_all_has_ended_was_replayed_wholly(workspace: Workspace) -> None:
+    webhook, begun = replayed(workspace, "seen")
+    settle("failed")
+
+    webhooks.update_webhook(webhook, values={"is_active": False}, actor=SYSTEM)
     replays.work_on_due()
 
     begun.refresh_from_db()
     assert (begun.done, begun.finished_at is not None, begun.is_cut_short) == (1, True, False)
+
+
+def test_what_a_webhook_was_disabled_for_before_it_arrived_is_replayed_under_another_name(workspace: Workspace) -> None:
+    webhook, begun = replayed(workspace, "first")
+    for is_active in (False, True):
+        webhooks.update_webhook(webhook, values={"is_active": is_active}, actor=SYSTEM)
+    since = begun.since.isoformat()
+
+    same, lines = run(webhook.pk, "--since", since, "--replay-id", "first")
+    told = [line for line in lines if "made due" in line]
+
+    assert (same, told) == (1, [f"{webhook.pk}: 1 of 1 event made due; then it was disabled. {ANOTHER}"])
+    assert due() == 0
+    assert run(webhook.pk, "--since", since, "--replay-id", "second")[0] == 0
+    assert due() == 1
+
+
+def test_a_replay_that_runs_while_its_webhook_is_switched_off_and_on_is_cut_short(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "STEP", 1)
+    webhook = make_webhook()
+    make_events(workspace, HOUR, HOUR)
+    settle("delivered")
+    now = timezone.now()
+    begun, _ = replays.replay(webhook, since=now - DAY, key="runs", scope="all", actor=SYSTEM, now=now)
+    replays.work_on_due()
+
+    for is_active in (False, True):
+        webhooks.update_webhook(webhook, values={"is_active": is_active}, actor=SYSTEM)
+    replays.work_on_due()
+
+    begun.refresh_from_db()
+    assert (begun.done, begun.is_cut_short, due()) == (1, True, 0)
+
+
+def test_a_replay_whose_delivery_a_worker_left_and_another_may_not_send_is_cut_short(workspace: Workspace) -> None:
+    webhook, begun = replayed(workspace, "in flight")
+    [job] = claim_deliveries(1)
+    webhooks.update_webhook(webhook, values={"is_active": False}, actor=SYSTEM)
+    job.delivery.webhook.refresh_from_db()
+
+    before = Replay.objects.get(pk=begun.pk).is_cut_short
+    Inline().run(settle_all, deliver(job))
+
+    assert (before, Replay.objects.get(pk=begun.pk).is_cut_short) == (False, True)
 
 
 def test_json_is_one_object_with_what_was_done(workspace: Workspace) -> None:

@@ -582,7 +582,7 @@ def test_an_administrator_is_told_what_a_webhook_for_no_workspace_covers(staff: 
 
 def test_who_is_no_administrator_has_the_deliveries_of_such_webhooks_alone(member: User, workspace: Workspace) -> None:
     own, wide = make_webhook(url="https://own.example/", workspace_ids=[workspace.pk]), make_webhook()
-    sent, other = make_delivery(own), make_delivery(wide)
+    sent, other = make_delivery(own, workspace_id=workspace.pk), make_delivery(wide)
     client = browser_of(member)
 
     listed = [text_of(client.get(SENT, query)) for query in ({}, {"status__exact": "delivered"}, {"q": other.pk})]

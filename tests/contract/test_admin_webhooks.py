@@ -1,6 +1,7 @@
 """/admin/webhooks against the reference and the contract."""
 
 import base64
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from accounts.models import SocialAccount
@@ -16,11 +18,12 @@ from ouipost import claims
 from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt, encrypt
-from ouipost.events import outbox, replays
+from ouipost.events import outbox, replays, trials, webhooks
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
 from ouipost.ids import new_id
+from ouipost.runtime import waiting
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.seed import assert_matches, differences, request_body, sample
 from tests.contract.world import at, data_of, error_of, fields_of, told
@@ -444,14 +447,14 @@ def test_switched_off_it_discards_what_waits_and_switched_on_it_begins_anew(
 
 
 @pytest.mark.parametrize("narrowed", ["events", "workspaces"])
-def test_what_waits_and_is_no_longer_asked_for_is_not_sent_unless_somebody_wants_it(
+def test_what_waits_and_is_no_longer_asked_for_is_not_sent_until_it_is_asked_for_again(
     admin: AdminClient, workspace: Workspace, receiver: Receiver, narrowed: str
 ) -> None:
     another = make_workspace(name="Other")
     narrower = {"events": ["post.failed"], "workspaces": [another.pk]}
     pk = make(admin, url=receiver.url, events=["post.published", "post.failed"])["id"]
     old, heard = publish(workspace), publish(another, "failed")
-    admin.post(f"/admin/webhooks/{pk}/test")
+    webhooks.send_test(Webhook.objects.get(), actor=SYSTEM)
 
     admin.put(f"/admin/webhooks/{pk}", {narrowed: narrower[narrowed]})
     assert deliver_now() == 2
@@ -459,13 +462,15 @@ def test_what_waits_and_is_no_longer_asked_for_is_not_sent_unless_somebody_wants
     assert told("webhook.updated").details["discarded"] == 1
     listed = {each["event_id"]: each for each in deliveries_of(admin, pk)}
     assert (listed[old]["status"], listed[heard]["status"]) == ("discarded", "delivered")
-    admin.post(f"/admin/webhooks/{pk}/deliveries/{listed[old]['id']}/redeliver")
-    assert deliver_now() == 1
+    again = f"/admin/webhooks/{pk}/deliveries/{listed[old]['id']}/redeliver"
+    assert (error_of(admin.post(again)), deliver_now()) == ((409, "CONFLICT"), 0)
+    admin.put(f"/admin/webhooks/{pk}", {"events": ["post.published"], "workspaces": []})
+    assert (admin.post(again).status_code, deliver_now()) == (200, 1)
 
 
 def test_a_change_of_one_that_is_off_leaves_the_test_that_waits(admin: AdminClient) -> None:
     pk = make(admin, is_active=False)["id"]
-    admin.post(f"/admin/webhooks/{pk}/test")
+    webhooks.send_test(Webhook.objects.get(), actor=SYSTEM)
 
     admin.put(f"/admin/webhooks/{pk}", {"url": "https://other.example/"})
 
@@ -507,16 +512,15 @@ def test_a_test_is_a_signed_event_of_its_own_kind(admin: AdminClient, receiver: 
     made = make(admin, url=receiver.url)
 
     response = admin.post(f"/admin/webhooks/{made['id']}/test")
-    assert deliver_due() == 1
 
     begun = response.json()["data"]["delivery"]
-    assert (response.status_code, set(begun), begun["event"], begun["status"], begun["log"]) == (
+    assert (response.status_code, set(begun), begun["event"], begun["status"]) == (
         200,
         SHOWN_OF_DELIVERY,
         "webhook.test",
-        "pending",
-        [],
+        "delivered",
     )
+    assert [(each["number"], each["http_status"]) for each in begun["log"]] == [(1, 204)]
     (call,) = receiver.calls
     assert (call.id, call.json, verified(call, made["secret"])) == (begun["event_id"], begun["body"], [True])
     assert call.json | {"timestamp": ""} == {
@@ -541,10 +545,51 @@ def test_a_test_goes_to_one_that_is_not_active_too_and_a_failed_one_is_not_tried
 
     for _ in range(2):
         assert admin.post(f"/admin/webhooks/{pk}/test").status_code == 200
-        deliver_due()
 
     assert [each["status"] for each in deliveries_of(admin, pk)] == ["failed", "delivered"]
     assert (deliver_now(), shown(admin, pk)["is_active"], shown(admin, pk)["disabled_reason"]) == (0, False, why)
+
+
+def test_a_test_that_is_asked_for_again_under_its_key_is_answered_with_what_came_of_it(
+    admin: AdminClient, receiver: Receiver
+) -> None:
+    path = f"/admin/webhooks/{make(admin, url=receiver.url)['id']}/test"
+    receiver.will_answer(500)
+
+    first, again = [admin("POST", path, None, Idempotency_Key="k") for _ in range(2)]
+
+    tested = first.json()["data"]["delivery"]
+    assert (tested["status"], tested["attempts"], tested["log"][0]["http_status"]) == ("pending", 1, 500)
+    assert timedelta(seconds=3) < at(tested["next_attempt_at"]) - at(tested["log"][0]["at"]) < timedelta(seconds=8)
+    assert (again.headers["Idempotent-Replayed"], again.content) == ("true", first.content)
+    assert (len(receiver.calls), deliver_now(), len(receiver.calls)) == (1, 1, 2)
+
+
+def test_a_test_is_left_to_a_worker_where_too_many_requests_wait_already(
+    admin: AdminClient, receiver: Receiver, settings: Settings
+) -> None:
+    pk = make(admin, url=receiver.url)["id"]
+
+    with ExitStack() as held:
+        for _ in range(settings.WEB_THREADS // 4):
+            held.enter_context(waiting.place())
+        left = admin.post(f"/admin/webhooks/{pk}/test")
+
+    assert (left.json()["data"]["delivery"]["status"], receiver.calls) == ("pending", [])
+    assert (deliver_due(), deliveries_of(admin, pk)[0]["status"]) == (1, "delivered")
+
+
+def test_a_test_whose_process_died_is_made_by_a_worker_when_its_lease_is_over(
+    admin: AdminClient, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pk = make(admin, url=receiver.url)["id"]
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "attempt", lambda job, writer: None)
+        admin.post(f"/admin/webhooks/{pk}/test")
+
+    assert deliver_due() == 0
+    Delivery.objects.update(lease_until=claims.database_now())
+    assert (deliver_due(), deliveries_of(admin, pk)[0]["status"]) == (1, "delivered")
 
 
 @pytest.mark.usefixtures("one_clock")

@@ -161,7 +161,7 @@ def written_by_members(workspace: Workspace) -> list[tuple[str, str, Any]]:
     """Return calls about rows for one workspace: those that make one, change or show one, and delete another."""
     limits = {"workspaces": [workspace.pk]}
     webhook, key = make_webhook(workspace_ids=[workspace.pk]), make_key(workspace_ids=[workspace.pk])[0]
-    hook, delivery = f"/admin/webhooks/{webhook.pk}", make_delivery(webhook)
+    hook, delivery = f"/admin/webhooks/{webhook.pk}", make_delivery(webhook, workspace_id=workspace.pk)
     return [
         ("POST", "/admin/webhooks", {"url": webhook.url, "events": webhook.events} | limits),
         ("POST", "/admin/keys", {"name": "Bread"} | limits),

@@ -138,7 +138,8 @@ def test_the_log_tells_them_what_happened_to_webhooks_and_keys_of_their_workspac
     webhooks = [make_webhook(url=receiver.url, workspace_ids=each).pk for each in reaches]
     keys = [make_key(workspace_ids=each)[0].pk for each in reaches]
     receiver.will_answer(410)
-    make_delivery(Webhook.objects.get(pk=webhooks[0]), status="pending", at=timezone.now())
+    waits: dict[str, Any] = {"status": "pending", "at": timezone.now(), "workspace_id": workspace.pk}
+    make_delivery(Webhook.objects.get(pk=webhooks[0]), **waits)
 
     deliver_now()
     for pk in webhooks:

@@ -148,8 +148,8 @@ def test_a_name_that_does_not_resolve_is_saved_and_is_a_failed_attempt_when_it_i
 ) -> None:
     made = admin.post("/admin/webhooks", {"url": "https://later.example/", "events": ["post.failed"]})
     pk = made.json()["data"]["webhook"]["id"]
+
     admin.post(f"/admin/webhooks/{pk}/test")
-    assert deliver_due() == 1
 
     attempt = DeliveryAttempt.objects.get()
     assert (made.status_code, names.asked) == (201, ["later.example."] * 2)
@@ -164,7 +164,6 @@ def test_a_name_that_leads_inside_after_it_was_saved_is_refused_when_it_is_sent_
     made = admin.post("/admin/webhooks", {"url": PLAIN, "events": ["post.failed"]})
 
     admin.post(f"/admin/webhooks/{made.json()['data']['webhook']['id']}/test")
-    deliver_due()
 
     assert DeliveryAttempt.objects.get().error == "address_blocked"
     assert only_way.connections == 0

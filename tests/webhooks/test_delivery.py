@@ -1,6 +1,6 @@
 """From a change to a receiver: signed, tried again, given up, and never in the way of others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from ouipost import crypto
 from ouipost.claims import database_now
-from ouipost.events import figures, signing, webhooks
+from ouipost.events import figures, outbox, signing, webhooks
 from ouipost.events.backoff import FAILING, bring_back, put_off, set_aside
 from ouipost.events.delivery import IN_FLIGHT, LOOK_AHEAD, Deliverer, deliver
 from ouipost.events.journal import SYSTEM, record
@@ -596,6 +596,42 @@ def test_what_is_asked_for_no_more_when_its_call_ends_is_not_tried_again(
     Inline().run(settle_all, deliver(job))
 
     assert Delivery.objects.get().status == status
+
+
+@pytest.mark.parametrize("narrowed", [{"events": ["post.failed"]}, {"workspace_ids": ["ws_other"]}])
+def test_what_was_in_flight_when_it_was_asked_for_no_more_is_not_sent_to_the_new_address(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post], narrowed: dict[str, Any]
+) -> None:
+    write()
+    webhooks.send_test(webhook, actor=SYSTEM)
+    claim_deliveries(2)
+
+    webhooks.update_webhook(webhook, values={"url": f"{receiver.url}/new"} | narrowed, actor=SYSTEM)
+    Delivery.objects.update(lease_until=database_now())  # their worker was killed
+    deliver_due()
+
+    assert [call.json["type"] for call in receiver.calls] == ["webhook.test"]
+    assert list(Delivery.objects.order_by("pk").values_list("status", "attempts")) == [
+        ("discarded", 0),
+        ("delivered", 1),
+    ]
+
+
+def test_what_was_being_written_when_it_was_asked_for_no_more_is_not_sent_to_the_new_address(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages_of = outbox._messages
+
+    def narrow_first(events: Sequence[Event]) -> list[Message]:
+        narrowed = {"url": f"{receiver.url}/new", "workspace_ids": ["ws_other"]}
+        webhooks.update_webhook(webhook, values=narrowed, actor=SYSTEM)
+        return messages_of(events)
+
+    monkeypatch.setattr(outbox, "_messages", narrow_first)
+    write()
+    deliver_due()
+
+    assert (receiver.calls, Delivery.objects.get().status) == ([], "discarded")
 
 
 def test_a_failure_that_comes_late_brings_nothing_back_that_was_dropped_meanwhile(

@@ -18,9 +18,9 @@ from accounts.platforms.errors import AuthExpired, Rejected
 from accounts.platforms.shapes import Published, Tokens
 from ouipost.claims import database_now
 from ouipost.events import webhooks
-from ouipost.events.catalogue import EVENTS, TEST
+from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import SYSTEM
-from ouipost.events.models import Message, Webhook
+from ouipost.events.models import TEST, Message, Webhook
 from posts import expiring, services
 from posts.media import signing
 from posts.models import Media, Post, Target

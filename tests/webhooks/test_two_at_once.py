@@ -29,7 +29,7 @@ TOGETHER = {
     "deleted": "event; deliver; prune; redeliver; replay; rotate; test",
 }
 HAPPENS, HEARS_NO_MORE = {"event", "another event"}, {"narrow", "turn to another"}
-"""What is being written while a webhook turns away may still arrive: who writes events waits for no webhook."""
+"""What is being written while a webhook turns away may have a delivery: who writes events waits for no webhook."""
 PATHS = [path for path in pairs(TOGETHER) if not (HAPPENS & {*path[1:]} and HEARS_NO_MORE & {*path[1:]})]
 
 

@@ -127,7 +127,7 @@ was left alone or not finished, and with 2 if an argument cannot be, such as a w
         waiting = {row.pk for row in begun}
         while waiting:
             moved = _step()
-            rows = list(Replay.objects.filter(pk__in=waiting).select_related("webhook").order_by("pk"))
+            rows = list(Replay.objects.filter(pk__in=waiting).order_by("pk"))
             for row in rows:
                 if row.is_over or row.done != told.get(row.pk, 0):
                     self.say(_progress(row))
@@ -185,8 +185,8 @@ def _progress(row: Replay) -> str:
     line = f"{row.webhook_id}: {row.done:,} of {counted(row.total, 'event')} made due"
     if not row.is_over:
         return f"{line}."
-    if row.is_cut_short or not row.webhook.is_active:
-        return f"{line}; then it was disabled."
+    if row.is_cut_short:
+        return f"{line}; then it was disabled. Activate it, and replay the rest with another --replay-id."
     beside = "; the others were due already" if row.done < row.total else ""
     return f"{line}{beside}. That is all; the workers deliver them."
 
