@@ -191,7 +191,7 @@ def discard(webhook: Webhook) -> int:
     A replay can send them again; those that made some of them due, or still run, are cut short.
     """
     waiting = backoff.waiting_for(webhook)
-    begun = set(waiting.exclude(replay=None).values_list("replay", flat=True))
+    begun = set(waiting.exclude(replay=None).values_list("replay", flat=True).distinct())
     _cut_short(Replay.objects.filter(Q(finished_at=None) | Q(pk__in=begun), webhook=webhook))
     return _discard(waiting)
 
