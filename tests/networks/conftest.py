@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
+from pytest_django.fixtures import Settings
 
 from accounts.platforms.http import Answer
 from accounts.session import NetworkSession
@@ -28,6 +30,12 @@ def known_endpoints(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(NetworkSession, "request", request)
     yield
     assert not others
+
+
+@pytest.fixture
+def files_stay(settings: Settings, private_media: None, media_of_all: Path) -> None:
+    """Keep files in a folder that tests of this process share: what one has uploaded, the next ones have, too."""
+    settings.MEDIA_ROOT = media_of_all / "kept"
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

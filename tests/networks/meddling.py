@@ -1,7 +1,7 @@
 """Publish a post while one request to its network is disturbed."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -22,7 +22,9 @@ from tests.networks.working_off import work_off
 Fault = Callable[[requests.PreparedRequest, Send], requests.Response]
 
 
-COPIED = ("type", "filename", "size", "mime_type", "width", "height", "facts", "stored_name", "position")
+COPIED = ("type", "filename", "size", "mime_type", "width", "height", "facts", "stored_name", "thumbnail_name")
+KEPT: dict[Callable[[], bytes], Media] = {}
+"""The files that this process has uploaded already, by what makes them: see `files_stay` in `conftest.py`."""
 
 
 @dataclass
@@ -70,7 +72,6 @@ class World:
     client: Client
     api: ApiClient
     meddler: Meddler
-    kept: dict[Kind, list[Media]] = field(default_factory=dict)
 
     def publish(self, kind: Kind, account: dict[str, Any], meddler: Meddler) -> Seen:
         """Write a post of this kind, publish it through this meddler, and count the visible parts."""
@@ -89,25 +90,30 @@ class World:
         """Write a post of this kind, and have it published at once."""
         made = self.client.call("POST", "/api/posts", json=kind.request("Fresh bread", account))
         post = Post.objects.get(pk=made["post"]["id"])
-        self._add_files(post, kind)
+        add_files(self.api, post, kind.files)
         answer = self.api.post(f"/api/posts/{post.pk}/publish", Prefer="wait=0")
         assert answer.status_code == 202, answer.json()
         return post
 
-    def _add_files(self, post: Post, kind: Kind) -> None:
-        """Upload the files for the first post of a kind; later posts get the same, already checked files."""
-        if kind not in self.kept:
-            for make in kind.files:
-                answer = upload(self.api, post, make())
-                assert answer.status_code == 201, answer.json()
-            self.kept[kind] = list(Media.objects.filter(post=post).order_by("position"))
-            return
-        Media.objects.bulk_create(
-            Media(**{name: getattr(media, name) for name in COPIED}, post=post) for media in self.kept[kind]
-        )
-        media = Media.objects.filter(post=post).order_by("position")
-        post.media = [{"id": each.pk, "type": each.type, "name": each.stored_name, "thumbnail": ""} for each in media]
-        post.save()
+
+def add_files(api: ApiClient, post: Post, makers: Sequence[Callable[[], bytes]]) -> None:
+    """Give the post these files: each is uploaded and checked for the first post that has it in this process."""
+    for make in makers:
+        if make not in KEPT:
+            answer = upload(api, post, make())
+            assert answer.status_code == 201, answer.json()
+            KEPT[make] = post.files.latest("position")
+    post.refresh_from_db()
+    post.files.all().delete()
+    media = [
+        Media(**{name: getattr(KEPT[make], name) for name in COPIED}, post=post, position=position)
+        for position, make in enumerate(makers)
+    ]
+    Media.objects.bulk_create(media)
+    post.media = [
+        {"id": each.pk, "type": each.type, "name": each.stored_name, "thumbnail": each.thumbnail_name} for each in media
+    ]
+    post.save()
 
 
 def _forget_the_last_post() -> None:

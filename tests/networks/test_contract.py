@@ -57,7 +57,7 @@ Fill = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture
-def world(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(api: ApiClient, files_stay: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A workspace at the simulated networks, at which every trouble that a test orders comes."""
     meddler = Meddler()
     with in_process(monkeypatch, meddler):

@@ -84,7 +84,7 @@ PIECES = (
 
 
 @pytest.fixture
-def world(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(api: ApiClient, files_stay: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     for piece in PIECES:
         monkeypatch.setattr(piece, len(UPRIGHT()) // 2 + 1)
     meddler = Meddler()

@@ -25,10 +25,10 @@ from posts.media import files
 from posts.models import Post
 from posts.rules import Networks, issues_of, passes
 from tests.conftest import ApiClient
-from tests.contract.world import upload
 from tests.factories import make_post
 from tests.in_process import BASE, in_process
 from tests.networks.kinds import DOCUMENT, MOVING, NEEDED, OTHER, SQUARE, UPRIGHT
+from tests.networks.meddling import add_files
 from tests.posts.media.clips import clip
 from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
@@ -123,7 +123,7 @@ def contents(draw: st.DrawFn, network: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def client(api: ApiClient, files_stay: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     with in_process(monkeypatch):
         yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])
 
@@ -152,8 +152,7 @@ def test_what_passes_is_taken(client: Client, api: ApiClient, workspace: Workspa
 
 def _upload(api: ApiClient, workspace: Workspace, account: SocialAccount) -> Sequence[Media]:
     post = make_post(workspace, accounts=[account])
-    for make in POOL:
-        assert upload(api, post, make()).status_code == 201
+    add_files(api, post, POOL)
     return files.as_content(post)
 
 

@@ -31,8 +31,8 @@ pytestmark = [
 ]
 
 LEASE = timedelta(seconds=60)
-POSTS, ACCOUNTS = 20_000, 50
-OPEN = 1_000
+POSTS, ACCOUNTS = 5_000, 50
+OPEN = 250
 """Of the posts, so many go out within an hour."""
 SHOWN = 20
 MOST_READ = 10 * SHOWN
