@@ -581,15 +581,14 @@ class TestYouTube(OAuth2Case):
         with pytest.raises(ProcessingFailed):
             self.recovers(self.taken(), shown("uploaded", processing))
 
-    def test_a_taken_video_whose_state_no_quota_is_left_for_is_out_once_its_counters_show_it(self) -> None:
-        for_hours = error(403, "quotaExceeded", Date="Tue, 24 Nov 2026 10:00:00 GMT")
-        spent, asked = replace(PROCESSED, gets=for_hours), partial(statistics, ids="vid00000001")
+    def test_a_taken_video_is_asked_about_again_when_the_day_of_the_quota_is_over(self) -> None:
+        spent = error(403, "quotaExceeded", Date="Tue, 24 Nov 2026 10:00:00 GMT")
+        taken = self.taken()
 
-        assert self.recovers(self.taken(), spent, asked(numbered("vid00000001"))) == [VIDEO]
-        with pytest.raises(StillWorking, match="has the video"):
-            self.recovers(self.taken(), spent, asked())
-        with pytest.raises(StillWorking, match="has the video"):
-            self.recovers(self.taken(), spent, replace(asked(), gets=for_hours))
+        with pytest.raises(StillWorking, match="has the video and cannot be asked") as caught:
+            self.recovers(taken, replace(PROCESSED, gets=spent))
+
+        assert (caught.value.retry_after, caught.value.handles) == (22 * 3600, taken.handles)
 
     def test_a_taken_video_is_only_asked_about_again_where_youtube_is_asked_too_fast(self) -> None:
         too_fast = replace(PROCESSED, gets=error(403, "rateLimitExceeded"))
