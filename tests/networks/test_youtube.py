@@ -750,6 +750,21 @@ class TestYouTube(OAuth2Case):
     def test_a_limit_says_when_it_is_over(self, answer: Any, wait: float | None) -> None:
         assert self.waits(answer) == wait
 
+    @pytest.mark.parametrize(
+        ("answer", "is_of_a_kind"),
+        [
+            (error(400, "uploadLimitExceeded"), True),
+            (error(403, "quotaExceeded"), True),
+            (error(429, "rateLimitExceeded", SPENT.format(limit="Video Uploads per day")), True),
+            (error(403, "rateLimitExceeded"), False),
+        ],
+    )
+    def test_a_quota_of_the_day_holds_only_the_calls_that_it_counts(self, answer: Any, is_of_a_kind: bool) -> None:
+        found = self.connector.classify(answer)
+
+        assert isinstance(found, RateLimited)
+        assert found.is_of_a_kind == is_of_a_kind
+
     def test_a_spent_day_without_a_date_ends_by_our_clock(self) -> None:
         assert 0 < (self.waits(error(403, "quotaExceeded", Date="soon")) or 0) <= 25 * 3600
 
