@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, F
 
 from accounts import breakers, calls, pauses
 from accounts.models import AFTER_RESTORE, PauseScope
@@ -114,10 +114,27 @@ def _unlogged(late: Sequence[AttemptResult]) -> list[AttemptResult]:
 def _with_waits(
     results: Sequence[AttemptResult], targets: Mapping[str, Target], *, now: datetime
 ) -> list[AttemptResult]:
-    """Add how long their accounts have waited to results that met an endless quota again."""
-    accounts = {targets[each.claim.pk].account_id for each in results if _is_endless(each.outcome)}
+    """Add to results that met an endless quota again how long their accounts have waited for it, or they themselves for
+    one of their kind."""
+    endless = [each for each in results if _is_endless(each.outcome)]
+    accounts = {targets[each.claim.pk].account_id for each in endless}
     waits = breakers.guessed_waits(accounts, now=now) if accounts else {}
-    return [replace(each, waited=waits.get(targets[each.claim.pk].account_id)) for each in results]
+    own = _own_waits([each.claim.pk for each in endless if _is_of_a_kind(each.outcome)])
+    return [
+        replace(each, waited=own.get(each.claim.pk) or waits.get(targets[each.claim.pk].account_id)) for each in results
+    ]
+
+
+def _own_waits(pks: Sequence[str]) -> dict[str, timedelta]:
+    """Return how long these targets waited after they met a quota the last time since they were scheduled."""
+    met = Attempt.objects.filter(target__in=pks, code=RateLimited.code, next_at__isnull=False)
+    since = met.filter(ended_at__gte=F("target__scheduled_at")).order_by("number")
+    times = since.values_list("target", "next_at", "ended_at") if pks else ()
+    return {pk: next_at - ended_at for pk, next_at, ended_at in times}
+
+
+def _is_of_a_kind(outcome: Outcome) -> bool:
+    return isinstance(outcome, RateLimited) and outcome.is_of_a_kind
 
 
 def _is_endless(outcome: Outcome) -> bool:

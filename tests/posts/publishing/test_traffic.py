@@ -824,6 +824,24 @@ def test_a_quota_that_tells_no_time_is_asked_ever_more_seldom_until_something_is
     assert waits[10] == pytest.approx(9, abs=1)
 
 
+def test_a_quota_of_one_kind_that_tells_no_time_is_asked_ever_more_seldom_by_each_post_of_it(
+    workspace: Workspace,
+) -> None:
+    account, waits = make_account(workspace), []
+    [reel] = make_many(account, 1)
+
+    for _ in range(8):
+        settle(claim_targets(1), RateLimited("full", is_of_a_kind=True))
+        due_at = Target.objects.get(pk=reel).due_at
+        assert due_at is not None
+        waits.append((due_at - database_now()).total_seconds())
+        make_all_due(account)
+
+    assert 48 < waits[0] < 72
+    assert waits[1:] == pytest.approx([min(2**each * waits[0], 3600) for each in range(1, 8)], rel=0.05)
+    assert SocialAccount.objects.get(pk=account.pk).held_until is None
+
+
 def test_however_many_wait_they_keep_their_order(workspace: Workspace) -> None:
     account = make_account(workspace)
     wanted = make_many(account, 2 * holding.AT_ONCE + 7)
