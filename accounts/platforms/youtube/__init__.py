@@ -56,6 +56,7 @@ class YouTube(OAuth2Connector):
     scopes_to_reply = (f"{SCOPES}youtube.force-ssl",)
     pace = Allowance(most=100, seconds=86_400)
     """A project's uploads in a day: https://developers.google.com/youtube/v3/determine_quota_cost."""
+    replies_use_pace = False
     limits = validation.LIMITS
     other_types = {"short": validation.SHORT_LIMITS}
     metrics = ("impressions", "engagement", "likes", "comments", "shares")

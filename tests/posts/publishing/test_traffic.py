@@ -21,6 +21,7 @@ from ouipost.claims import Claim, database_now
 from ouipost.simulator import models as simulated
 from posts import services
 from posts.models import Attempt, Post, Target, TargetStatus
+from posts.places import needs_place
 from posts.publishing import holding
 from posts.publishing.arming import Saving, save_all
 from posts.publishing.claiming import LOOK_AHEAD, ROUNDS
@@ -368,6 +369,23 @@ def test_what_needs_no_place_neither_waits_for_one_nor_takes_one(
     assert taken() == [look.pk]
     assert SocialAccount.objects.get(pk=account.pk).paced_at == before
     assert Target.objects.get(pk=send).due_at is not None
+
+
+@pytest.mark.parametrize(
+    ("network", "is_free"), [("instagram", True), ("threads", True), ("youtube", True), ("twitter", False)]
+)
+def test_a_reply_waits_for_a_place_only_where_the_quota_of_posts_counts_it(
+    workspace: Workspace, settings: Settings, network: str, is_free: bool
+) -> None:
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {network: Allowance(most=4, seconds=3600)}
+    account = make_account(workspace, platform=network)
+    breathless(account)
+    [reply] = make_many(account, 1)
+    first = {"remote_id": "41", "url": "", "facts": {}}
+    Target.objects.filter(pk=reply).update(remote_id="41", parts=[first], replies=1)
+
+    assert needs_place(Target.objects.get(pk=reply)) != is_free
+    assert (taken() == [reply]) == is_free
 
 
 @pytest.mark.parametrize(
