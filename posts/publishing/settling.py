@@ -127,10 +127,10 @@ def _with_waits(
 
 def _own_waits(pks: Sequence[str]) -> dict[str, timedelta]:
     """Return how long these targets waited after they met a quota the last time since they were scheduled."""
-    met = Attempt.objects.filter(target__in=pks, code=RateLimited.code, next_at__isnull=False)
+    met = Attempt.objects.filter(target__in=pks, code=RateLimited.code)
     since = met.filter(ended_at__gte=F("target__scheduled_at")).order_by("number")
     times = since.values_list("target", "next_at", "ended_at") if pks else ()
-    return {pk: next_at - ended_at for pk, next_at, ended_at in times}
+    return {pk: next_at - ended_at for pk, next_at, ended_at in times if next_at}
 
 
 def _is_of_a_kind(outcome: Outcome) -> bool:
