@@ -242,7 +242,10 @@ def _leave_alone(
         account_id, outcome = targets[result.claim.pk].account_id, result.outcome
         if not isinstance(outcome, RateLimited) or _is_for_it_alone(outcome, result.step):
             continue
-        if until := _asked_again_at(outcome, next_at[result.claim.pk], now=now):
+        until = _asked_again_at(outcome, next_at[result.claim.pk], now=now)
+        if until and outcome.is_for_posting:  # a held account would be asked about nothing
+            hold_account(account_id, until=until, now=now, only_sends=True)
+        elif until:
             held[account_id] = until
             breakers.hold(account_id, until=until, since=now if _is_endless(outcome) else None)
     for account_id, until in held.items():

@@ -253,7 +253,8 @@ class ContainerConnector(LongLivedTokens):
                 most=most,
                 network=self.name,
             )
-            raise RateLimited(message, retry_after=QUOTA_WAIT, is_of_a_kind=self.replies_have_a_quota)
+            kind = {"is_of_a_kind": self.replies_have_a_quota, "is_for_posting": True}
+            raise RateLimited(message, retry_after=QUOTA_WAIT, **kind)
 
     def commit(self, session: Session, operation: Operation) -> Published:
         if OUT in operation.handles:
