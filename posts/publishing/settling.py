@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db.models import Count, F
 
-from accounts import breakers, calls, pauses
+from accounts import breakers, calls, pauses, tokens
 from accounts.models import AFTER_RESTORE, PauseScope
-from accounts.platforms.errors import PlatformError, RateLimited, StillWorking
+from accounts.platforms.errors import PlatformError, ProcessingFailed, RateLimited, StillWorking
 from accounts.platforms.shapes import Published
 from ouipost import claims
 from ouipost.db.rows import insert_each, update_each
@@ -238,6 +238,8 @@ def _leave_alone(
         for target, outcome in tried
     ]
     held = breakers.note(marked, now=now)
+    if revoked := {target.account_id for target, outcome in tried if _tells_of_a_revocation(outcome)}:
+        tokens.refresh_soon(revoked, now=now)
     for result in results:
         account_id, outcome = targets[result.claim.pk].account_id, result.outcome
         if not isinstance(outcome, RateLimited) or _is_for_it_alone(outcome, result.step):
@@ -250,6 +252,11 @@ def _leave_alone(
             breakers.hold(account_id, until=until, since=now if _is_endless(outcome) else None)
     for account_id, until in held.items():
         hold_account(account_id, until=until, now=now)
+
+
+def _tells_of_a_revocation(outcome: Outcome) -> bool:
+    """Return whether the network gave the post up since it lost the access to the account; no call was refused yet."""
+    return isinstance(outcome, ProcessingFailed) and outcome.error_code == "TOKEN_REVOKED"
 
 
 def _is_for_it_alone(error: RateLimited, step: str) -> bool:
