@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TypeVar
@@ -195,6 +195,12 @@ def refresh_now(account: SocialAccount) -> bool:
     if error and error.get("who_acts") == WhoActs.OPERATOR:
         raise Unavailable(error["message"], code=error["code"], who_acts=WhoActs.OPERATOR)
     return False
+
+
+def refresh_soon(account_ids: Collection[str], *, now: datetime) -> None:
+    """Make the refresh of accounts due whose access may have been revoked; its refusal expires them."""
+    rows = SocialAccount.objects.needing_refresh().filter(claims.is_free(now), pk__in=account_ids)
+    rows.exclude(refresh_token="").update(due_at=now)
 
 
 def failed_just_now(account: SocialAccount) -> dict[str, str] | None:

@@ -7,7 +7,7 @@ from typing import Protocol
 from django.db.models import F, Q
 from django.utils import timezone
 
-from accounts import allowance, pacing
+from accounts import allowance, pacing, platforms
 from accounts.models import SocialAccount
 from ouipost.moments import written_in_utc
 from ouipost.phrases import Phrase
@@ -17,7 +17,12 @@ SOON = timedelta(minutes=5)
 """A delay that is not worth a warning."""
 MOST_RECKONED = 1000
 """Posts by which a place is estimated, at most."""
-NEEDS_PLACE = Q(Q(sends=0) | Q(sent_at__lt=F("scheduled_at")), outcome_unknown=False)
+REPLIES_ARE_FREE = [each.id for each in platforms.ALL if not each.replies_use_pace]
+NEEDS_PLACE = Q(
+    Q(sends=0) | Q(sent_at__lt=F("scheduled_at")),
+    Q(remote_id="") | ~Q(platform__in=REPLIES_ARE_FREE),
+    outcome_unknown=False,
+)
 """Targets that need one of their account's places; `needs_place` is the same test for one target."""
 IN_LINE = Q(NEEDS_PLACE, due_at__gt=F("scheduled_at"), error__isnull=True, waits_for="")
 """Targets that were put off, and wait only for their places."""
@@ -27,6 +32,12 @@ UNBEGUN = Q(IN_LINE, attempts=0, in_flight=None, remote_id="")
 
 class Placed(Protocol):
     """A target, or columns of one, that may need one of its account's places."""
+
+    @property
+    def platform(self) -> str: ...
+
+    @property
+    def remote_id(self) -> str: ...
 
     @property
     def outcome_unknown(self) -> bool: ...
@@ -43,9 +54,10 @@ class Placed(Protocol):
 
 def needs_place(target: Placed) -> bool:
     """Return whether a target needs one of its account's places. A look for an earlier send, or the engine's repetition
-    of one, does not; a send that was scheduled again since does."""
+    of one, does not; a send that was scheduled again since does. Nor do replies where another quota counts them."""
+    is_free = bool(target.remote_id) and target.platform in REPLIES_ARE_FREE
     is_anew = target.sent_at is not None and target.scheduled_at is not None and target.sent_at < target.scheduled_at
-    return not target.outcome_unknown and (not target.sends or is_anew)
+    return not target.outcome_unknown and not is_free and (not target.sends or is_anew)
 
 
 def is_in_line(post: Post, *, now: datetime) -> bool:

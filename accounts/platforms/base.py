@@ -109,6 +109,8 @@ class Platform:
     """Pace of posting; None: its quota is not documented, or never reached. The operator's `<NETWORK>_PACE` wins."""
     paces: ClassVar[Mapping[str, Allowance]] = {}
     """The pace of an app that is registered for another product, by that."""
+    replies_use_pace: ClassVar[bool] = True
+    """Whether the pace's quota also counts replies: the further parts of a thread, or first comments."""
     supports_carousel: ClassVar[bool] = False
     supports_stories: ClassVar[bool] = False
     max_video_duration: ClassVar[int]

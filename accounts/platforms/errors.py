@@ -136,13 +136,15 @@ class RateLimited(Unavailable):
     """Certainly not done, because of a quota: does not count as an attempt.
 
     The account's other posts wait as long, unless the quota is for one kind of post, such as videos (`is_of_a_kind`).
+    One that counts posts alone (`is_for_posting`) keeps nobody from asking about posts that the network has taken.
     """
 
     code = ErrorCode.RATE_LIMITED_BY_PLATFORM
 
-    def __init__(self, message: str, *, is_of_a_kind: bool = False, **facts: Any) -> None:
+    def __init__(self, message: str, *, is_of_a_kind: bool = False, is_for_posting: bool = False, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.is_of_a_kind = is_of_a_kind
+        self.is_for_posting = is_for_posting
 
 
 class AppStopped(Unavailable):

@@ -82,6 +82,7 @@ STORED = (
     _("LinkedIn is working on the {kind}."),
     _("Pinterest's storage did not take the video: it answered with status {status}."),
     _("YouTube does not show the video, because {words}."),
+    _("YouTube has the video and cannot be asked about it yet: {error}"),
     _("of a reason that it calls {reason!r}"),
     _("{message} (unknown code {code})"),
     _("{message} (log_id {log_id})"),

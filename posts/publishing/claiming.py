@@ -48,6 +48,7 @@ class Ready(NamedTuple):
     pk: str
     post_id: str
     account_id: str
+    platform: str
     status: str
     scheduled_at: datetime | None
     due_at: datetime

@@ -21,12 +21,15 @@ def is_line_due(account_id: str, *, now: datetime) -> bool:
     return Target.objects.filter(IN_LINE, account=account_id, due_at__lte=now).exists()
 
 
-def hold_account(account_id: str, *, until: datetime, now: datetime) -> None:
-    """Put off all targets of the account that are due before `until` until right after it, in order, behind its line.
+def hold_account(account_id: str, *, until: datetime, now: datetime, only_sends: bool = False) -> None:
+    """Put off all targets of the account that are due before `until` until right after it, in order, behind its line;
+    with `only_sends` not those that the network has taken.
 
     Targets in flight go on. Call it in a transaction that settles or claims.
     """
     rows = Target.objects.filter(account=account_id)
+    if only_sends:
+        rows = rows.filter(Q(outcome_unknown=False) | Q(waits_for=""))
     _put_off(rows, first=until + NEXT, spacing=NEXT, before=until, now=now)
 
 

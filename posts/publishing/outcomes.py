@@ -217,15 +217,19 @@ def _out(parts: Sequence[dict[str, Any]], *, now: datetime) -> dict[str, Any]:
 def _taken(target: Target, error: StillWorking, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
     """Return the columns while the network has accepted it and does not show it yet: ask again, at last a person.
 
-    A target that was sent late gives the network as much time for processing as one sent in time.
+    A target that was sent late gives the network as much time for processing as one sent in time. One that the network
+    can only be asked about when the time for trying is over has some minutes for that.
     """
     given = _given(error)
     has_time = result.step == "commit" or (target.armed_at is not None and now < target.armed_at + GIVE_UP_AFTER)
     if gave_up(target, now=now) and not has_time:
         told = Phrase("The network has accepted it and has not shown it: {error}", error=error.message)
         return review(told, error) | given
-    values = {"due_at": now + engine_time(error.retry_after), "outcome_unknown": True, "absences": 0, "error": None}
-    return values | given | {"waits_for": error.message}
+    due_at = now + engine_time(error.retry_after)
+    values = {"due_at": due_at, "outcome_unknown": True, "absences": 0, "error": None, "waits_for": error.message}
+    if has_time and gave_up(target, now=due_at) and due_at - now > LEAST_TRYING:
+        values["give_up_at"] = due_at + LEAST_TRYING
+    return values | given
 
 
 def _given(error: PlatformError) -> dict[str, Any]:

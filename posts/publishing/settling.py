@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, F
 
-from accounts import breakers, calls, pauses
+from accounts import breakers, calls, pauses, tokens
 from accounts.models import AFTER_RESTORE, PauseScope
-from accounts.platforms.errors import ErrorCode, PlatformError, RateLimited, StillWorking
+from accounts.platforms.errors import ErrorCode, PlatformError, ProcessingFailed, RateLimited, StillWorking
 from accounts.platforms.shapes import Published
 from ouipost import claims
 from ouipost.db.rows import insert_each, update_each
@@ -114,10 +114,27 @@ def _unlogged(late: Sequence[AttemptResult]) -> list[AttemptResult]:
 def _with_waits(
     results: Sequence[AttemptResult], targets: Mapping[str, Target], *, now: datetime
 ) -> list[AttemptResult]:
-    """Add how long their accounts have waited to results that met an endless quota again."""
-    accounts = {targets[each.claim.pk].account_id for each in results if _is_endless(each.outcome)}
+    """Add to results that met an endless quota again how long their accounts have waited for it, or they themselves for
+    one of their kind."""
+    endless = [each for each in results if _is_endless(each.outcome)]
+    accounts = {targets[each.claim.pk].account_id for each in endless}
     waits = breakers.guessed_waits(accounts, now=now) if accounts else {}
-    return [replace(each, waited=waits.get(targets[each.claim.pk].account_id)) for each in results]
+    own = _own_waits([each.claim.pk for each in endless if _is_of_a_kind(each.outcome)])
+    return [
+        replace(each, waited=own.get(each.claim.pk) or waits.get(targets[each.claim.pk].account_id)) for each in results
+    ]
+
+
+def _own_waits(pks: Sequence[str]) -> dict[str, timedelta]:
+    """Return how long these targets waited after they met a quota the last time since they were scheduled."""
+    met = Attempt.objects.filter(target__in=pks, code=RateLimited.code)
+    since = met.filter(ended_at__gte=F("target__scheduled_at")).order_by("number")
+    times = since.values_list("target", "next_at", "ended_at") if pks else ()
+    return {pk: next_at - ended_at for pk, next_at, ended_at in times if next_at}
+
+
+def _is_of_a_kind(outcome: Outcome) -> bool:
+    return isinstance(outcome, RateLimited) and outcome.is_of_a_kind
 
 
 def _is_endless(outcome: Outcome) -> bool:
@@ -223,11 +240,16 @@ def _leave_alone(
         for target, result in tried
     ]
     held = breakers.note(marked, now=now)
+    if revoked := {target.account_id for target, result in tried if _tells_of_a_revocation(result.outcome)}:
+        tokens.refresh_soon(revoked, now=now)
     for result in results:
         account_id, outcome = targets[result.claim.pk].account_id, result.outcome
         if not isinstance(outcome, RateLimited) or _is_for_it_alone(outcome, result.step):
             continue
-        if until := _asked_again_at(outcome, next_at[result.claim.pk], now=now):
+        until = _asked_again_at(outcome, next_at[result.claim.pk], now=now)
+        if until and outcome.is_for_posting:  # a held account would be asked about nothing
+            hold_account(account_id, until=until, now=now, only_sends=True)
+        elif until:
             held[account_id] = until
             breakers.hold(account_id, until=until, since=now if _is_endless(outcome) else None)
     for account_id, until in held.items():
@@ -236,6 +258,11 @@ def _leave_alone(
 
 def _mark(result: AttemptResult) -> str:
     return breakers.mark(result.outcome, is_look=result.step == "recover")
+
+
+def _tells_of_a_revocation(outcome: Outcome) -> bool:
+    """Return whether the network gave the post up since it lost the access to the account; no call was refused yet."""
+    return isinstance(outcome, ProcessingFailed) and outcome.code == ErrorCode.TOKEN_REVOKED
 
 
 def _is_for_it_alone(error: RateLimited, step: str) -> bool:

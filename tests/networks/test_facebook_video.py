@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.errors import PlatformError, ProcessingFailed, Rejected, StillWorking, Unavailable, Unknown
+from accounts.platforms.errors import (
+    PlatformError,
+    ProcessingFailed,
+    RateLimited,
+    Rejected,
+    StillWorking,
+    Unavailable,
+    Unknown,
+)
 from accounts.platforms.shapes import Content, Handles, Media, Operation, Published
 from tests.networks.container_case import graph_error
 from tests.networks.facebook_calls import (
@@ -198,6 +206,16 @@ def test_a_last_call_that_says_nothing_leaves_the_outcome_unknown(kind: str, get
 def test_a_last_call_that_was_surely_not_taken_says_so(gets: Any, raised: type[PlatformError]) -> None:
     with pytest.raises(raised):
         CONNECTOR.commit(FakeSession(replace(finish("reel"), gets=gets)), prepared("reel"))
+
+
+@pytest.mark.parametrize(("code", "is_of_a_kind"), [(613, True), (4, False)])
+def test_a_full_day_of_reels_is_a_quota_of_reels_alone(code: int, is_of_a_kind: bool) -> None:
+    full = graph_error(code)
+
+    with pytest.raises(RateLimited) as caught:
+        CONNECTOR.commit(FakeSession(replace(finish("reel"), gets=full)), prepared("reel"))
+
+    assert caught.value.is_of_a_kind == is_of_a_kind
 
 
 @pytest.mark.parametrize("code", [389, 6001])

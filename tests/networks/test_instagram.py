@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from accounts.platforms.base import Recovery
 from accounts.platforms.errors import AppStopped, AuthExpired, RateLimited, Rejected, StillWorking, Unavailable, Unknown
 from accounts.platforms.instagram import Instagram
 from accounts.platforms.instagram.errors import WORDS
+from accounts.platforms.meta.containers import CONTAINER_LIVES, IN_VAIN
 from accounts.platforms.meta.failures import MakeAgain, NotReady
 from accounts.platforms.shapes import (
     Account,
@@ -449,6 +450,19 @@ class TestInstagram(ContainerCase):
             self.prepares(operation, ready)
         assert (blocked.value.network_code, blocked.value.who_acts) == ("-1/2207001", "account_owner")
         assert self.prepares(operation, status("18001", "PUBLISHED"))["out"]
+
+    @pytest.mark.parametrize("end", [IN_VAIN, CONTAINER_LIVES])
+    def test_what_failed_is_not_forgotten_when_a_container_is_replaced(self, end: timedelta) -> None:
+        failed = {"failures": 1, "maybe_blocked": 2, "network_code": "-1/2207001"}
+        operation = self.prepared(IMAGE)
+        operation = replace(operation, handles={**operation.handles, **failed}, armed_at=None)
+
+        with pytest.raises(Rejected, match="failed twice") as blocked:
+            self.prepares(
+                replace(operation, now=operation.now + end + timedelta(hours=1)), status("18001"), *IMAGE.prepares[:2]
+            )
+
+        assert blocked.value.network_code == "-1/2207001"
 
     @pytest.mark.parametrize("gets", [LOST, make_answer(503)])
     def test_an_error_of_the_server_decides_nothing_while_the_container_cannot_be_asked(self, gets: Any) -> None:

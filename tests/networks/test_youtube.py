@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import pytest
@@ -581,15 +580,14 @@ class TestYouTube(OAuth2Case):
         with pytest.raises(ProcessingFailed):
             self.recovers(self.taken(), shown("uploaded", processing))
 
-    def test_a_taken_video_whose_state_no_quota_is_left_for_is_out_once_its_counters_show_it(self) -> None:
-        for_hours = error(403, "quotaExceeded", Date="Tue, 24 Nov 2026 10:00:00 GMT")
-        spent, asked = replace(PROCESSED, gets=for_hours), partial(statistics, ids="vid00000001")
+    def test_a_taken_video_is_asked_about_again_when_the_day_of_the_quota_is_over(self) -> None:
+        spent = error(403, "quotaExceeded", Date="Tue, 24 Nov 2026 10:00:00 GMT")
+        taken = self.taken()
 
-        assert self.recovers(self.taken(), spent, asked(numbered("vid00000001"))) == [VIDEO]
-        with pytest.raises(StillWorking, match="has the video"):
-            self.recovers(self.taken(), spent, asked())
-        with pytest.raises(StillWorking, match="has the video"):
-            self.recovers(self.taken(), spent, replace(asked(), gets=for_hours))
+        with pytest.raises(StillWorking, match="has the video and cannot be asked") as caught:
+            self.recovers(taken, replace(PROCESSED, gets=spent))
+
+        assert (caught.value.retry_after, caught.value.handles) == (22 * 3600, taken.handles)
 
     def test_a_taken_video_is_only_asked_about_again_where_youtube_is_asked_too_fast(self) -> None:
         too_fast = replace(PROCESSED, gets=error(403, "rateLimitExceeded"))
@@ -751,6 +749,21 @@ class TestYouTube(OAuth2Case):
     )
     def test_a_limit_says_when_it_is_over(self, answer: Any, wait: float | None) -> None:
         assert self.waits(answer) == wait
+
+    @pytest.mark.parametrize(
+        ("answer", "is_of_a_kind"),
+        [
+            (error(400, "uploadLimitExceeded"), True),
+            (error(403, "quotaExceeded"), True),
+            (error(429, "rateLimitExceeded", SPENT.format(limit="Video Uploads per day")), True),
+            (error(403, "rateLimitExceeded"), False),
+        ],
+    )
+    def test_a_quota_of_the_day_holds_only_the_calls_that_it_counts(self, answer: Any, is_of_a_kind: bool) -> None:
+        found = self.connector.classify(answer)
+
+        assert isinstance(found, RateLimited)
+        assert found.is_of_a_kind == is_of_a_kind
 
     def test_a_spent_day_without_a_date_ends_by_our_clock(self) -> None:
         assert 0 < (self.waits(error(403, "quotaExceeded", Date="soon")) or 0) <= 25 * 3600

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from accounts.platforms.base import Recovery, Save, Session
-from accounts.platforms.errors import ProcessingFailed, Rejected, StillWorking, Unavailable
+from accounts.platforms.errors import ProcessingFailed, RateLimited, Rejected, StillWorking, Unavailable
 from accounts.platforms.facebook.api import GRAPH_HOST, VIDEO_HOST, page_address, post_id_of
 from accounts.platforms.facebook.errors import is_failed_upload
 from accounts.platforms.facebook.posts import Way, stories_of
@@ -31,6 +31,8 @@ NOT_FINISHED = {"uploading", "upload_complete"}
 GIVEN_UP = {"upload_failed", "expired", "error"}
 COMPLETE = {"complete", "completed"}
 """Both are in the documentation."""
+REELS_ARE_FULL = "613"
+"""The documentation names no code for it; this is the code of custom limits."""
 UNPROCESSED = Phrase("the video could not be processed.")
 PHASES = ("uploading_phase", "processing_phase", "publishing_phase")
 
@@ -187,6 +189,14 @@ class Reel(VideoWay):
     """A short upright video, whose bytes go to the upload host in one stream."""
 
     edge = "video_reels"
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        """Finish it; a full day of reels, as a Page takes thirty, holds up no posts of other kinds."""
+        try:
+            return super().commit(session, operation)
+        except RateLimited as error:
+            error.is_of_a_kind = error.network_code == REELS_ARE_FULL
+            raise
 
     def _open(self, session: Session, operation: Operation) -> dict[str, Any]:
         return self._start(session, operation, {}, "upload_url") | {SENT: 0}

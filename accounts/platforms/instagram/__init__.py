@@ -63,6 +63,7 @@ class Instagram(ContainerConnector):
     metrics = ("impressions", "reach", "engagement", "likes", "comments", "shares", "saves", "replies")
     pace = Allowance(most=100, seconds=86_400)
     """One page of the documentation says 50; the account's own quota is read before each post."""
+    replies_use_pace = False
     supports_carousel = True
     supports_stories = True
     max_video_duration = 60

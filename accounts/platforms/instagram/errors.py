@@ -83,7 +83,7 @@ def _waiting(subcode: str, facts: dict[str, Any]) -> PlatformError | None:
     if subcode in TRANSIENT:
         return Unavailable(**facts)
     if subcode == DAY_IS_FULL:
-        return RateLimited(retry_after=QUOTA_WAIT, **facts)
+        return RateLimited(retry_after=QUOTA_WAIT, is_for_posting=True, **facts)
     return None
 
 

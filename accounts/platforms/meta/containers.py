@@ -28,6 +28,7 @@ from accounts.platforms.meta.failures import (
     NotReady,
     count,
     counted,
+    failures_so_far,
     maybe_blocked,
     require_unblocked,
     to_be_made_anew,
@@ -128,7 +129,7 @@ class ContainerConnector(LongLivedTokens):
         if not _is_usable(operation):
             if READY_SINCE in operation.handles and self._is_out(session, operation):
                 return _noted(operation, save, {OUT: True})
-            operation = replace(operation, handles={})
+            operation = replace(operation, handles=failures_so_far(operation.handles))
         if POST not in operation.handles.get(UPLOADS, {}):
             operation = self._make_parts(session, operation, save)
         parts = [uploaded(operation.handles, each.id) for each in _carousel(operation)]
@@ -205,7 +206,7 @@ class ContainerConnector(LongLivedTokens):
                 case State.GONE if _age(operation, key) < SEEN_AFTER:
                     raise self._at_work(SEEN_SOON)
                 case State.EXPIRED:
-                    save({})
+                    save(failures_so_far(operation.handles))
                     raise Unavailable(
                         Phrase("{network} has dropped what it was given: it is given again.", network=self.name)
                     )
@@ -252,7 +253,8 @@ class ContainerConnector(LongLivedTokens):
                 most=most,
                 network=self.name,
             )
-            raise RateLimited(message, retry_after=QUOTA_WAIT, is_of_a_kind=self.replies_have_a_quota)
+            kind = {"is_of_a_kind": self.replies_have_a_quota, "is_for_posting": True}
+            raise RateLimited(message, retry_after=QUOTA_WAIT, **kind)
 
     def commit(self, session: Session, operation: Operation) -> Published:
         if OUT in operation.handles:

@@ -6,6 +6,7 @@ from accounts.platforms.shapes import Handles, Operation
 from ouipost.phrases import Phrase
 
 FAILURES, MAYBE_BLOCKED, CODE = "failures", "maybe_blocked", "network_code"
+SO_FAR = (FAILURES, MAYBE_BLOCKED, CODE)
 MOST_FAILURES, MOST_DISGUISED = 3, 2
 
 
@@ -63,10 +64,10 @@ def count(operation: Operation, save: Save) -> bool:
 
 def failures_so_far(handles: Handles) -> Handles:
     """Return what is kept of these handles by those of another try that is made anew."""
-    return {key: value for key, value in handles.items() if key == FAILURES}
+    return {key: value for key, value in handles.items() if key in SO_FAR}
 
 
 def _kept(operation: Operation) -> Handles:
-    """Return the handles after one more failure: the number of failures; empty after the last one."""
+    """Return the handles after one more failure: what failed so far; empty after the last one."""
     failures = int(operation.handles.get(FAILURES, 0)) + 1
-    return {FAILURES: failures} if failures < MOST_FAILURES else {}
+    return {**failures_so_far(operation.handles), FAILURES: failures} if failures < MOST_FAILURES else {}

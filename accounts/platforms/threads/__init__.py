@@ -53,6 +53,7 @@ class Threads(ContainerConnector):
     limits = validation.LIMITS
     metrics = ("impressions", "engagement", "likes", "replies", "reposts", "quotes", "shares")
     pace = Allowance(most=250, seconds=86_400)
+    replies_use_pace = False
     supports_carousel = True
     max_video_duration = 300
     default_version = "v1.0"

@@ -101,7 +101,7 @@ def classify(answer: Answer) -> PlatformError:
     if code in TOKEN_IS_OVER or (answer.status == 401 and not code):
         return AuthExpired(**facts)
     if code in DAY_IS_FULL:
-        return RateLimited(retry_after=retry_after(answer) or FULL_DAY_WAIT, **facts)
+        return RateLimited(retry_after=retry_after(answer) or FULL_DAY_WAIT, is_for_posting=True, **facts)
     if code in MINUTE_IS_FULL or answer.status == 429:
         return RateLimited(retry_after=retry_after(answer) or FIRST_WAIT, **facts)
     is_no_word = not code and (is_unclear(answer.status) or is_a_page(answer))

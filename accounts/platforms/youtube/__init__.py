@@ -56,6 +56,7 @@ class YouTube(OAuth2Connector):
     scopes_to_reply = (f"{SCOPES}youtube.force-ssl",)
     pace = Allowance(most=100, seconds=86_400)
     """A project's uploads in a day: https://developers.google.com/youtube/v3/determine_quota_cost."""
+    replies_use_pace = False
     limits = validation.LIMITS
     other_types = {"short": validation.SHORT_LIMITS}
     metrics = ("impressions", "engagement", "likes", "comments", "shares")
@@ -166,15 +167,13 @@ class YouTube(OAuth2Connector):
     def _processed(self, session: Session, operation: Operation) -> Published:
         """Return a video that YouTube has processed; raises StillWorking before, ProcessingFailed if it gave up.
 
-        If the quota for asking is spent for hours, a video whose counters are shown counts as processed.
+        Nothing else shows whether it is processed, so while the quota for asking is spent, its end is waited for.
         """
         token, parts, video_id = operation.account.access_token, "status,processingDetails", operation.handles[VIDEO]
         try:
             videos = listed(self.get(session, token, "videos", part=parts, id=video_id), "items")
         except RateLimited as error:
-            if (error.retry_after or 0) > LATEST and self._has_counters(session, token, video_id):
-                return _published(video_id)
-            raise _working(operation) from error
+            raise _not_told(operation, error) from error
         video = videos[0] if videos else None
         status = dig_text(video, "status", "uploadStatus")
         if status == "processed":
@@ -187,14 +186,6 @@ class YouTube(OAuth2Connector):
         if dig_text(video, "processingDetails", "processingStatus") in {"failed", "terminated"}:
             raise youtube_errors.given_up(dig_text(video, "processingDetails", "processingFailureReason"))
         raise _working(operation)
-
-    def _has_counters(self, session: Session, token: str, video_id: str) -> bool:
-        """Return whether YouTube shows counters of the video, by a call whose quota publishing does not need."""
-        try:
-            counters = self.get(session, token, "videos:batchGetStats", **_counters_of([video_id]))
-        except RateLimited:
-            return False
-        return video_id in _by_id(dig_list(counters, "items"))
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
@@ -233,6 +224,16 @@ def _working(operation: Operation) -> StillWorking:
     return StillWorking(
         Phrase("YouTube has the video and is processing it."),
         retry_after=min(max(operation.waited / 4, SOONEST), LATEST),
+        handles=operation.handles,
+    )
+
+
+def _not_told(operation: Operation, error: RateLimited) -> StillWorking:
+    """Return the state of a video that a quota keeps us from asking about."""
+    working = _working(operation)
+    return StillWorking(
+        Phrase("YouTube has the video and cannot be asked about it yet: {error}", error=error.message),
+        retry_after=max(working.retry_after, error.retry_after or 0),
         handles=operation.handles,
     )
 

@@ -112,11 +112,12 @@ def classify(answer: Answer) -> PlatformError:
 
 
 def _waiting(answer: Answer, reason: str, words: str, facts: dict[str, Any]) -> PlatformError | None:
+    """Return the error of a refusal for now. Uploads and all other calls have a quota of the day each."""
     is_too_much = reason in TOO_FAST or answer.status == 429
     if reason in SPENT_FOR_THE_DAY or (is_too_much and OF_THE_DAY in words):
-        return RateLimited(retry_after=until_midnight(their_clock(answer)), **facts)
+        return RateLimited(retry_after=until_midnight(their_clock(answer)), is_of_a_kind=True, **facts)
     if reason in TOO_MANY_UPLOADS:
-        return RateLimited(retry_after=AFTER_TOO_MANY_UPLOADS, **facts)
+        return RateLimited(retry_after=AFTER_TOO_MANY_UPLOADS, is_of_a_kind=True, **facts)
     if is_too_much:
         return RateLimited(retry_after=retry_after(answer), **facts)
     if reason in TRANSIENT or is_unclear(answer.status) or is_a_page(answer):

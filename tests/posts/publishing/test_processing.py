@@ -1,8 +1,10 @@
 """A network that works on what it took: asked again by row and never by a waiting thread, and never sent twice."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from accounts.models import SocialAccount
 from accounts.platforms.base import Recovery
@@ -43,6 +45,11 @@ WORKING = StillWorking("The network is at work on the video.", retry_after=40)
 def seconds_until(target: Target) -> float:
     assert target.due_at is not None
     return (target.due_at - database_now()).total_seconds()
+
+
+def let_a_day_pass() -> None:
+    day = timedelta(days=1)
+    Target.objects.update(armed_at=F("armed_at") - day, give_up_at=F("give_up_at") - day)
 
 
 def test_a_file_that_is_worked_on_is_asked_about_again_and_nothing_is_armed(
@@ -332,6 +339,37 @@ def test_an_absence_that_only_a_list_tells_is_looked_at_twice(workspace: Workspa
     assert (doubted.status, doubted.absences, published.status) == ("publishing", 1, "published")
     assert 25 < seconds_until(doubted) <= 30
     assert handled.calls == ["recover", "recover", "prepare", "commit"]
+
+
+def test_a_network_that_can_only_be_asked_after_the_time_for_trying_is_asked_then_in_spite_of_trouble(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    handled.committed = [StillWorking("It is being processed.", retry_after=5)]
+    tomorrow = StillWorking("It has the video and cannot be asked yet.", retry_after=86_400)
+    handled.found = [tomorrow, Unavailable("It is away."), [HERE]]
+    waiting = publish(publish(make_due(workspace)))
+    assert 86_390 < seconds_until(waiting) <= 86_400
+    let_a_day_pass()
+
+    away = publish(waiting)
+    published = publish(away)
+
+    assert (away.status, away.sends) == ("publishing", 1)
+    assert (published.status, published.sends) == ("published", 1)
+
+
+def test_a_network_that_can_never_be_asked_is_not_waited_for_without_an_end(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    handled.committed = [StillWorking("It is being processed.", retry_after=5)]
+    handled.found = [StillWorking("It has the video and cannot be asked yet.", retry_after=86_400)]
+    target = publish(make_due(workspace))
+
+    while target.status == "publishing" and len(handled.calls) < 9:
+        target = publish(target)
+        let_a_day_pass()
+
+    assert (target.status, handled.calls.count("recover")) == ("needs_review", 3)
 
 
 def test_a_network_at_work_is_in_good_health(workspace: Workspace, handled: ScriptedNetwork) -> None:

@@ -9,7 +9,17 @@ from django.db import OperationalError
 
 from accounts import tokens
 from accounts.models import AccountStatus, SocialAccount
-from accounts.platforms.errors import Duplicate, PlatformError, RateLimited, Rejected, Unavailable, Unknown, WhoActs
+from accounts.platforms.errors import (
+    Duplicate,
+    PlatformError,
+    ProcessingFailed,
+    RateLimited,
+    Rejected,
+    StillWorking,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
 from accounts.platforms.shapes import Tokens
 from ouipost.claims import database_now
 from ouipost.events.models import Event
@@ -278,6 +288,23 @@ def test_a_network_that_does_not_renew_the_token_now_has_surely_not_taken_the_po
 
     assert (waiting.status, waiting.outcome_unknown, error_of(waiting)["who_acts"]) == ("publishing", False, "network")
     assert seconds_until(waiting.due_at) > 20
+
+
+@pytest.mark.parametrize(("code", "is_asked"), [("TOKEN_REVOKED", True), ("MEDIA_REJECTED", False)])
+def test_a_post_that_is_given_up_since_the_access_was_revoked_has_the_token_renewed_at_once(
+    workspace: Workspace, handled: ScriptedNetwork, code: str, is_asked: bool
+) -> None:
+    next_week = database_now() + timedelta(days=7)
+    account = make_account(workspace, due_at=next_week, tokens=GRANT)
+    handled.committed = [StillWorking("It is being processed.", retry_after=5)]
+    handled.found = [ProcessingFailed("The access was revoked.", code=code, who_acts=WhoActs.ACCOUNT_OWNER)]
+
+    failed = publish(publish(make_due(workspace, account)))
+
+    assert failed.status == "failed"
+    due_at = SocialAccount.objects.get(pk=account.pk).due_at
+    assert due_at is not None
+    assert (due_at <= database_now()) == is_asked
 
 
 def test_a_token_that_loses_a_race_for_its_account_is_renewed_the_next_time(

@@ -21,6 +21,7 @@ from ouipost.claims import Claim, database_now
 from ouipost.simulator import models as simulated
 from posts import services
 from posts.models import Attempt, Post, Target, TargetStatus
+from posts.places import needs_place
 from posts.publishing import holding
 from posts.publishing.arming import Saving, save_all
 from posts.publishing.claiming import LOOK_AHEAD, ROUNDS
@@ -368,6 +369,23 @@ def test_what_needs_no_place_neither_waits_for_one_nor_takes_one(
     assert taken() == [look.pk]
     assert SocialAccount.objects.get(pk=account.pk).paced_at == before
     assert Target.objects.get(pk=send).due_at is not None
+
+
+@pytest.mark.parametrize(
+    ("network", "is_free"), [("instagram", True), ("threads", True), ("youtube", True), ("twitter", False)]
+)
+def test_a_reply_waits_for_a_place_only_where_the_quota_of_posts_counts_it(
+    workspace: Workspace, settings: Settings, network: str, is_free: bool
+) -> None:
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {network: Allowance(most=4, seconds=3600)}
+    account = make_account(workspace, platform=network)
+    breathless(account)
+    [reply] = make_many(account, 1)
+    first = {"remote_id": "41", "url": "", "facts": {}}
+    Target.objects.filter(pk=reply).update(remote_id="41", parts=[first], replies=1)
+
+    assert needs_place(Target.objects.get(pk=reply)) != is_free
+    assert (taken() == [reply]) == is_free
 
 
 @pytest.mark.parametrize(
@@ -805,6 +823,20 @@ def test_a_quota_of_one_kind_of_post_keeps_no_other_waiting(workspace: Workspace
     assert taken() == others[:1]
 
 
+def test_a_quota_of_posts_keeps_nobody_from_asking_about_those_that_were_taken(workspace: Workspace) -> None:
+    account = make_account(workspace)
+    full, taken_before, waiting = make_many(account, 3)
+    at_work = {"outcome_unknown": True, "armed_at": NOW, "sends": 1, "waits_for": "It is at work on the video."}
+    held = claim_targets(1)
+    Target.objects.filter(pk=taken_before).update(**at_work)
+
+    settle(held, RateLimited("full", retry_after=3600, is_for_posting=True))
+
+    put_off = Target.objects.filter(account=account, due_at__gt=database_now() + 0.9 * HOUR)
+    assert set(put_off.values_list("pk", flat=True)) == {full, waiting}
+    assert taken() == [taken_before]
+
+
 def test_a_post_that_meets_a_quota_twice_keeps_no_other_waiting(workspace: Workspace) -> None:
     account = make_account(workspace)
     first, *others = make_many(account, 4)
@@ -835,6 +867,24 @@ def test_a_quota_that_tells_no_time_is_asked_ever_more_seldom_until_something_is
     assert waits[6:9] == pytest.approx([min(64 * first, 3600), 3600, 0], rel=0.05)
     assert all(48 < waits[place] < 72 for place in (9, 11))
     assert waits[10] == pytest.approx(9, abs=1)
+
+
+def test_a_quota_of_one_kind_that_tells_no_time_is_asked_ever_more_seldom_by_each_post_of_it(
+    workspace: Workspace,
+) -> None:
+    account, waits = make_account(workspace), []
+    [reel] = make_many(account, 1)
+
+    for _ in range(8):
+        settle(claim_targets(1), RateLimited("full", is_of_a_kind=True))
+        due_at = Target.objects.get(pk=reel).due_at
+        assert due_at is not None
+        waits.append((due_at - database_now()).total_seconds())
+        Target.objects.filter(pk=reel).update(due_at=database_now())
+
+    assert 48 < waits[0] < 72
+    assert waits[1:] == pytest.approx([min(2**each * waits[0], 3600) for each in range(1, 8)], rel=0.05)
+    assert SocialAccount.objects.get(pk=account.pk).held_until is None
 
 
 def test_however_many_wait_they_keep_their_order(workspace: Workspace) -> None:
