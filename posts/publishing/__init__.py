@@ -1,1 +1,1 @@
-"""Publish due targets: each is claimed, prepared, armed, sent, and settled. Begin reading at `engine`."""
+"""Publish due targets: each is claimed, prepared, armed, sent, and settled. Begin reading at `one_target`."""

@@ -14,7 +14,7 @@ from posts.models import Target
 from posts.publishing.arming import Loaded, load_ahead
 from posts.publishing.claiming import claim_targets
 from posts.publishing.clock import CLOCK
-from posts.publishing.engine import publish
+from posts.publishing.one_target import publish
 
 logger = logging.getLogger(__name__)
 

@@ -60,7 +60,7 @@ STORING = (
     "posts/publishing/claiming.py",
     "posts/publishing/outcomes.py",
     "posts/publishing/damage.py",
-    "posts/publishing/engine.py",
+    "posts/publishing/one_target.py",
     "posts/publishing/finding_out.py",
     "posts/publishing/looking.py",
     "posts/publishing/sending.py",

@@ -31,7 +31,7 @@ from ouipost.claims import Claim  # noqa: E402
 from ouipost.outbound import Client  # noqa: E402
 from ouipost.outbound.transport import CallSocket  # noqa: E402
 from ouipost.writer import Writer  # noqa: E402
-from posts.publishing import engine, publisher  # noqa: E402
+from posts.publishing import one_target, publisher  # noqa: E402
 from posts.publishing.outcomes import AttemptResult  # noqa: E402
 from posts.publishing.publisher import Publisher  # noqa: E402
 from posts.publishing.turn import Turn  # noqa: E402
@@ -111,18 +111,18 @@ def install(switch: Switch) -> None:
     hit_receiver = functools.partial(hit_sender, after=OUT_SECONDS)
     installers: dict[str, Callable[[], None]] = {
         "claimed": lambda: wrap(publisher, "publish", before=hit_claim),
-        "loaded": lambda: wrap(engine, "_outcome", before=hit),
+        "loaded": lambda: wrap(one_target, "_outcome", before=hit),
         "saved": lambda: wrap(Turn, "save", after=hit),
         "prepared": lambda: wrap(Turn, "arm", before=hit),
         "armed": lambda: wrap(Turn, "arm", after=hit),
         "first_byte": lambda: wrap(CallSocket, "send", after=hit_sender),  # the head is out, the body is not
         "sent": lambda: wrap(CallSocket, "recv_into", before=hit_receiver),
-        "answered": lambda: wrap(engine, "_settle", before=hit),
-        "settling": lambda: wrap(engine, "settle_all", after=hit_all),  # in the transaction
-        "settled": lambda: wrap(engine, "_settle", after=hit),
+        "answered": lambda: wrap(one_target, "_settle", before=hit),
+        "settling": lambda: wrap(one_target, "settle_all", after=hit_all),  # in the transaction
+        "settled": lambda: wrap(one_target, "_settle", after=hit),
         "recovering": lambda: wrap(Turn, "others", before=hit),
     }
-    wrap(engine, "take", before=remember)
+    wrap(one_target, "take", before=remember)
     installers[switch.step]()
 
 

@@ -17,7 +17,7 @@ from ouipost.events.journal import Actor
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts.models import Attempt, Media, Post, Target, TargetStatus
-from posts.publishing import claiming, engine
+from posts.publishing import claiming, one_target
 from posts.publishing.arming import Arming, Loaded, arm_all
 from posts.publishing.outcomes import AttemptResult, Outcome
 from posts.publishing.turn import Turn
@@ -184,7 +184,7 @@ def publish(target: Target) -> Target:
 
 def publish_claimed(held: Claim, *, loaded: Loaded | None = None) -> None:
     """Take a claimed target one step further, as a worker that is not ending."""
-    engine.publish(held, writer=Inline(), loaded=loaded, is_ending=never)
+    one_target.publish(held, writer=Inline(), loaded=loaded, is_ending=never)
 
 
 def begin(held: Claim) -> Turn:

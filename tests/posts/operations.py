@@ -21,7 +21,7 @@ from posts import counts, reviewing
 from posts.media import files
 from posts.media.intake import Processed
 from posts.models import Attempt, Media, MediaBytes, Post, Schedule, Slot, Target
-from posts.publishing import engine
+from posts.publishing import one_target
 from posts.publishing.arming import load_ahead
 from posts.removal import CALLED_OFF
 from posts.schedules import services as schedules
@@ -172,7 +172,7 @@ def work(world: PostsWorld, _: Caller | None = None) -> None:
     loaded = load_ahead(claims)
     names = {pk: name for name, pk in world.ids.items()}
     for claim in sorted(claims, key=lambda claim: names.get(claim.pk, "")):
-        engine.publish(claim, writer=Persevering(), loaded=loaded.get(claim.pk), is_ending=never)
+        one_target.publish(claim, writer=Persevering(), loaded=loaded.get(claim.pk), is_ending=never)
 
 
 ONCE = {"Idempotency_Key": "one key for $ws"}

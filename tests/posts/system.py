@@ -24,7 +24,7 @@ from ouipost.events import delivery, settling
 from ouipost.outbound.errors import AnswerLost, NotSent
 from ouipost.simulator import models as networks
 from ouipost.writer import Inline
-from posts.publishing import engine
+from posts.publishing import one_target
 from posts.publishing.arming import load_ahead
 from tests.conftest import AdminClient, ApiClient
 from tests.factories import make_key, make_token, make_user, make_workspace
@@ -197,7 +197,7 @@ class Product:
             loaded = load_ahead(claims)
             for claim in claims:
                 self.moment()
-                engine.publish(claim, writer=self, loaded=loaded.get(claim.pk), is_ending=never)
+                one_target.publish(claim, writer=self, loaded=loaded.get(claim.pk), is_ending=never)
         finally:
             self.is_working, self.strike = False, None
 

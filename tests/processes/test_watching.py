@@ -161,7 +161,13 @@ def test_every_line_is_an_object_that_says_when_who_and_what(story: Story) -> No
 
     assert [line for line in lines if not {"timestamp", "level", "logger", "event"} <= line.keys()] == []
     told = {line["logger"] for line in lines}
-    assert told >= {"ouipost.requests", "ouipost.work", "posts.publishing.engine", "ouipost.api.failures", "_granian"}
+    assert told >= {
+        "ouipost.requests",
+        "ouipost.work",
+        "posts.publishing.one_target",
+        "ouipost.api.failures",
+        "_granian",
+    }
     assert {line["event"] for line in lines} >= {"The worker runs.", "The worker has stopped."}
 
 
@@ -215,7 +221,7 @@ def test_what_a_network_refuses_is_settled_with_its_ids(story: Story) -> None:
 
 
 def test_an_error_of_ours_has_its_traceback_and_its_ids_and_no_secret(story: Story) -> None:
-    error = story.product.found(logger="posts.publishing.engine", post_id=story.posts["broken"]["post_id"])[0]
+    error = story.product.found(logger="posts.publishing.one_target", post_id=story.posts["broken"]["post_id"])[0]
 
     assert story.ids("broken").items() <= error.items()
     assert error["exception"][0]["exc_type"] == "TypeError"

@@ -14,7 +14,7 @@ from accounts.platforms.errors import Unavailable
 from ouipost.writer import TRIES, Writer
 from posts import services
 from posts.models import Post, Target
-from posts.publishing import engine
+from posts.publishing import one_target
 from posts.publishing.outcomes import Later, Outcome
 from posts.publishing.settling import settle_all
 from tests.factories import make_account, make_post
@@ -84,7 +84,7 @@ def test_of_two_claims_of_a_target_that_meet_in_a_group_only_the_latter_sends(
     bring_forward(target)
     both = [held_up, claim(target)]
 
-    work = partial(engine.publish, writer=writer, loaded=None, is_ending=never)
+    work = partial(one_target.publish, writer=writer, loaded=None, is_ending=never)
     with ThreadPoolExecutor(len(both)) as pool:
         ends = [pool.submit(work, each) for each in both]
         while not all(end.done() for end in ends):

@@ -29,7 +29,7 @@ from ouipost.claims import database_now
 from ouipost.writer import WriterClosed
 from posts import reviewing
 from posts.models import Attempt, Target
-from posts.publishing import engine, kept_answers, settling
+from posts.publishing import kept_answers, one_target, settling
 from posts.publishing.outcomes import AttemptResult
 from tests.accounts.fakes import answer
 from tests.factories import make_account
@@ -79,9 +79,9 @@ def leave_unsettled(
         raise away
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "settle_all", never)
+        patch.setattr(one_target, "settle_all", never)
         with pytest.raises(type(away)):
-            engine.take(turn)
+            one_target.take(turn)
     return target
 
 

@@ -19,7 +19,7 @@ from ouipost.events.models import Event
 from posts import lateness, status
 from posts.media.storage import StorageUnavailable
 from posts.models import Attempt, Target
-from posts.publishing import engine, settling
+from posts.publishing import one_target, settling
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS, AttemptResult
 from posts.publishing.turn import GUARD_SECONDS, Turn
 from tests.factories import make_account, make_webhook, make_workspace
@@ -127,7 +127,7 @@ def test_each_saved_step_gets_a_whole_lease(workspace: Workspace, network: Scrip
     turn = begin(claim(target))
     turn.claim = expired(turn.claim)
 
-    engine.take(turn)
+    one_target.take(turn)
 
     assert network.calls == ["prepare", "commit"]
     assert turn.claim.seconds_left > 80
@@ -330,8 +330,8 @@ def test_an_outcome_is_settled_as_soon_as_the_database_is_back(
             raise failures.pop()
         return settling.settle_all(results)
 
-    monkeypatch.setattr(engine, "settle_all", settle_when_back)
-    monkeypatch.setattr(engine, "SETTLE_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(one_target, "settle_all", settle_when_back)
+    monkeypatch.setattr(one_target, "SETTLE_AGAIN_SECONDS", 0.001)
 
     settled = publish(make_due(workspace))
 
@@ -350,9 +350,9 @@ def test_an_outcome_that_cannot_be_settled_is_left_to_the_look(
         turn.claim = expired(turn.claim)
         raise DatabaseError("gone away")
 
-    monkeypatch.setattr(engine, "settle_all", never)
+    monkeypatch.setattr(one_target, "settle_all", never)
     with pytest.raises(DatabaseError):
-        engine.take(turn)
+        one_target.take(turn)
 
     left = Target.objects.get(pk=target.pk)
     assert (left.status, left.outcome_unknown, left.remote_id) == ("publishing", True, "")

@@ -25,7 +25,7 @@ from posts import pausing, reviewing, services
 from posts.advice import failure
 from posts.media import files
 from posts.models import Post, Target
-from posts.publishing import engine
+from posts.publishing import one_target
 from posts.publishing.arming import load_ahead
 from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
@@ -504,7 +504,7 @@ def test_a_duplicate_of_what_was_never_sent_is_refused(workspace: Workspace, net
 
 def let_the_worker_end(target: Target, network: ScriptedNetwork) -> None:
     bring_forward(target)
-    engine.publish(claim(target), writer=Inline(), loaded=None, is_ending=lambda: True)
+    one_target.publish(claim(target), writer=Inline(), loaded=None, is_ending=lambda: True)
 
 
 def test_a_worker_that_ends_takes_away_no_last_try(workspace: Workspace, network: ScriptedNetwork) -> None:
@@ -669,7 +669,7 @@ def end(target: Target, network: ScriptedNetwork, ending: Ending) -> None:
         if ending.raised is not None:
             patch.setattr(tokens, "authorized", Mock(side_effect=ending.raised))
         patch.setattr(registry, "lacking", lambda *_, **__: [] if ending.has_app else ["FACEBOOK_CLIENT_ID"])
-        engine.publish(held, writer=Inline(), loaded=None, is_ending=lambda: ending.is_ending)
+        one_target.publish(held, writer=Inline(), loaded=None, is_ending=lambda: ending.is_ending)
     if ending.is_paused:
         pausing.resume("all", actor=ACTOR, now=database_now())
     network.prepared = [{}]
