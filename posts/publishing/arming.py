@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 NEEDED = (
     *("platform", "outcome_unknown", "sends", "absences", "give_up_at", "error", "handles", "sent_text", "armed_at"),
-    *("parts", "attempts", "scheduled_at", "sent_at", "forgotten_fence"),
+    *("parts", "attempts", "scheduled_at", "sent_at", "forgotten_fence", "remote_id"),
     *("post__content", "post__title", "post__link", "post__hashtags", "post__platform_content", "post__workspace"),
     *("account__workspace", "account__platform", "account__remote_id", "account__username", "account__name"),
     *("account__settings", "account__metadata", "account__status", "account__access_token", "account__refresh_token"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db.models import F
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts import calls
 from accounts.models import Network, SocialAccount
@@ -23,7 +23,7 @@ from posts import services
 from posts.models import Attempt, Post, Target, TargetStatus
 from posts.places import needs_place
 from posts.publishing import holding
-from posts.publishing.arming import Saving, save_all
+from posts.publishing.arming import Saving, load_all, save_all
 from posts.publishing.claiming import LOOK_AHEAD, ROUNDS
 from posts.publishing.holding import hold_account
 from posts.publishing.others import Search, others
@@ -64,6 +64,17 @@ def pace(settings: Settings) -> Allowance:
     pace = Allowance(most=4, seconds=3600)
     settings.NETWORK_PACE = settings.NETWORK_PACE | {PLATFORM: pace}
     return pace
+
+
+def test_whether_a_claimed_target_needs_a_place_is_known_without_a_query(
+    workspace: Workspace, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    make_due(workspace)
+    [loaded] = load_all(claim_targets(1))
+
+    with django_assert_num_queries(0):
+        assert loaded is not None
+        assert needs_place(loaded.target)
 
 
 def make_accounts(workspace: Workspace, count: int, **values: Any) -> list[SocialAccount]:
