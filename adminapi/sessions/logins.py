@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from ouipost.masking import MASK
 from ouipost.phrases import Phrase
+from ouipost.runtime import waiting
 from workspaces.keys.guesses import caller_of
 from workspaces.models import User
 
@@ -32,7 +32,6 @@ CHECKS_FOR = timedelta(seconds=30)
 """More than a check takes, with its wait for others."""
 LOOKS, LOOK_SECONDS = 12, 0.25
 """How often, and after what time, an attempt looks whether others have been checked."""
-_waiting = threading.BoundedSemaphore(20)
 
 
 class InvalidCredentials(DomainError):
@@ -98,11 +97,9 @@ def _admitted(digest: str, caller: str, *, now: datetime) -> LoginAttempt:
     Raises TooManyLoginAttempts, or TooManyLogins without a place.
     """
     attempt = in_transaction(lambda: _take_place(digest, caller, now=now))
-    if attempt is None and _waiting.acquire(blocking=False):
-        try:
-            attempt = _wait_for_place(digest, caller, now=now)
-        finally:
-            _waiting.release()
+    if attempt is None:
+        with waiting.place() as may_wait:
+            attempt = _wait_for_place(digest, caller, now=now) if may_wait else None
     if attempt is None:
         raise TooManyLogins(retry_after=1)
     return attempt

@@ -1,4 +1,4 @@
-"""Places for requests that wait: for a worker, or for an endpoint of somebody else."""
+"""Places for requests that wait: for a worker, for somebody else's endpoint, or for the check of other passwords."""
 
 import threading
 from collections.abc import Iterator

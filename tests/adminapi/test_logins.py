@@ -25,6 +25,7 @@ from adminapi.sessions.passwords import TooManyLogins, hash_password
 from ouipost.db.pruning import remove_all
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
+from ouipost.runtime import waiting
 from tests.conftest import AdminClient
 from tests.contract.world import PASSWORD, error_of, log_in
 from tests.factories import NOW, make_token, make_user
@@ -105,6 +106,22 @@ def test_the_wait_ends_when_the_first_of_five_counts_no_more(clock: Any, hashed:
     clock.shift(600)
 
     assert (error_of(blocked), blocked.headers["Retry-After"], log_in().status_code) == (BLOCKED, "600", 200)
+
+
+def test_who_finds_no_place_to_wait_for_other_checks_is_sent_away_at_once(
+    clock: Any, hashed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_user()
+    for _ in range(5):
+        log_in(password=WRONG)
+    LoginAttempt.objects.update(checking_until=NOW + timedelta(days=36_500))
+    monkeypatch.setattr(time, "sleep", Mock(side_effect=AssertionError("It holds a thread of the server.")))
+    monkeypatch.setattr(waiting, "_places", threading.BoundedSemaphore(1))
+
+    with waiting.place():
+        answer = log_in()
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
 
 
 def test_who_is_refused_while_waiting_does_not_wait_longer(clock: Any, hashed: list[str]) -> None:
