@@ -188,6 +188,8 @@ class MediaBytes(models.Model):
 
 NEVER_SENT = models.Q(sends=0, armed_at=None)
 """Targets whose present content nothing was sent of: no answer can still name a post of theirs."""
+WORKED_ON = models.Q(fence__gt=0) | models.Q(sends__gt=0)
+"""Targets that a worker has had: of their content something may have been prepared, or sent."""
 
 
 class TargetQuerySet(models.QuerySet["Target"]):
@@ -206,12 +208,12 @@ class TargetQuerySet(models.QuerySet["Target"]):
         return self.exclude(status=TargetStatus.CANCELLED, scheduled_at=None)
 
     def forget(self) -> None:
-        """Forget earlier sends: the post has changed since, so an earlier send would be another post.
+        """Forget earlier sends, and what was prepared: the post has changed since, so they would be of another post.
 
         The fence is noted and raised: what workers that lost their claim before still answer is about that other post.
         """
         fences = {"forgotten_fence": models.F("fence"), "fence": models.F("fence") + 1}
-        self.filter(sends__gt=0).update(armed_at=None, sends=0, handles={}, **fences)
+        self.filter(WORKED_ON).update(armed_at=None, sends=0, handles={}, **fences)
 
 
 class Target(Claimable):

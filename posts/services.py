@@ -27,7 +27,7 @@ from posts.content import compose
 from posts.due import UNSCHEDULED, are_due, send_now, set_due
 from posts.following import follow
 from posts.media import files
-from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.models import WORKED_ON, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.paused import why_paused
 from posts.places import is_in_line
 from posts.schedules.queue import lacks
@@ -171,9 +171,9 @@ def _as_called(changed: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
 
 
 def _forget_changed(post: Post, media: Sequence[Media], *, was: Post) -> None:
-    """Forget earlier sends to the accounts for which a change of these texts gives other content."""
-    sent = Target.objects.filter(post=post, sends__gt=0).select_related("account__workspace")
-    changed = [each.pk for each in sent if _shown(was, each.account, media) != _shown(post, each.account, media)]
+    """Forget what was prepared for, or sent to, the accounts for which a change of these texts gives other content."""
+    begun = Target.objects.filter(WORKED_ON, post=post).select_related("account__workspace")
+    changed = [each.pk for each in begun if _shown(was, each.account, media) != _shown(post, each.account, media)]
     Target.objects.filter(pk__in=changed).forget()
 
 

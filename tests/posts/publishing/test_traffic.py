@@ -11,7 +11,7 @@ from django.db.models import F
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts import calls
-from accounts.models import Network, SocialAccount
+from accounts.models import Network, PauseScope, SocialAccount
 from accounts.platforms.base import Recovery
 from accounts.platforms.errors import AppStopped, RateLimited, Rejected, StillWorking, Unavailable
 from accounts.platforms.limits import Allowance
@@ -19,7 +19,7 @@ from accounts.platforms.shapes import Published
 from adminapi.management.client import Client
 from ouipost.claims import Claim, database_now
 from ouipost.simulator import models as simulated
-from posts import services
+from posts import pausing, services
 from posts.models import Attempt, Post, Target, TargetStatus
 from posts.places import needs_place
 from posts.publishing import holding
@@ -32,7 +32,7 @@ from posts.publishing.past_answers import late_posts
 from posts.publishing.settling import settle_all
 from posts.timeline.timeline import timeline
 from tests.conftest import AdminClient, ApiClient
-from tests.factories import NOW, make_account, make_post, make_workspace
+from tests.factories import NOW, make_account, make_media, make_post, make_workspace
 from tests.in_process import BASE, in_process
 from tests.posts.fakes import (
     ACTOR,
@@ -279,6 +279,32 @@ def test_what_only_waits_for_its_place_is_scheduled_and_can_be_changed_and_calle
     assert api.post(f"{unscheduled}/unschedule").json()["data"]["post"]["status"] == "draft"
     assert api.post(f"{moved}/schedule", {"scheduled_at": "2100-01-01T09:00:00Z"}).status_code == 200
     assert api.delete(deleted).status_code == 200
+
+
+@pytest.mark.parametrize("change", ["text", "file"])
+def test_what_was_prepared_is_forgotten_once_the_post_is_changed(
+    workspace: Workspace, pace: Allowance, api: ApiClient, handled: ScriptedNetwork, change: str
+) -> None:
+    account = make_account(workspace)
+    target = make_due(workspace, account)
+    path, media = f"/api/posts/{target.post_id}", make_media(target.post)
+    handled.saved, handled.prepared = [{"container": "of what it was"}], [{}]
+    [held] = claim_targets(1)
+    pausing.pause(PauseScope.ACCOUNT, account.pk, reason="Look.", actor=ACTOR, now=database_now())
+    publish_claimed(held)
+    pausing.resume(PauseScope.ACCOUNT, account.pk, actor=ACTOR, now=database_now())
+    breathless(account)
+    bring_forward(target)
+    assert taken() == [], "another post has taken the place, and this one waits for the next"
+    handled.forget()
+
+    changed = api.put(path, {"content": "Better"}) if change == "text" else api.delete(f"/api/media/{media.pk}")
+    handled.saved = []
+    SocialAccount.objects.update(paced_at=None)
+    publish(target)
+
+    assert changed.status_code == 200
+    assert [operation.handles for operation in handled.sent] == [{}]
 
 
 def test_a_time_that_the_accounts_pace_does_not_allow_is_warned_of(
