@@ -1,8 +1,9 @@
 """Notice that the database was restored from a copy, and pause everything before anything is published again.
 
-Every ten seconds the worker writes the time into the database, and then the same time into a file on its machine. So
-the file is never ahead, unless the database has gone back. A machine without the file cannot notice that and advances
-the database's time. It stores the skipped gap, by which a machine whose file names a time within it notices later.
+Every ten seconds each process with heartbeats writes the time into the database, and then the same time into a file on
+its machine. So the file is never ahead, unless the database has gone back. A machine without the file cannot notice
+that and advances the database's time. It stores the skipped gap, by which a machine whose file names a time within it
+notices later.
 """
 
 import logging

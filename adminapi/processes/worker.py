@@ -75,7 +75,6 @@ def _forget(name: str, kinds: Callable[[datetime], Iterable[Old]]) -> Chore:
 
 
 CHORES = (
-    Chore(name="note how far the database is", every=timedelta(seconds=10), work=restored.pause_if_restored),
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due, calls_out=True, must_end=True),
     Chore(name="settle kept answers", every=engine_time(10), work=kept_answers.replay),
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
