@@ -70,14 +70,14 @@ def _tell(why: str, told: dict[str, float]) -> None:
 
 def pause_if_restored() -> Pause | None:
     """Note the time that the database has reached; if it has gone back, pause everything and return the pause."""
-    pause = _compare()
-    mark = Mark.objects.get(pk=1)
+    pause, mark = _compare()
     _note(mark)
     return pause
 
 
 @transaction.atomic
-def _compare() -> Pause | None:
+def _compare() -> tuple[Pause | None, Mark]:
+    """Advance the database's mark; returns it, to be noted once this is committed, and the pause of a copy."""
     now = database_now()
     Mark.objects.get_or_create(pk=1, defaults={"at": now})
     mark = Mark.objects.select_for_update().get(pk=1)
@@ -89,7 +89,8 @@ def _compare() -> Pause | None:
     elif mark.at - found > GAP:
         _keep_gap(since=found, until=mark.at)
     mark.save()
-    return _pause(mark, now=now) if copied_at and Target.objects.filter(due_at__isnull=False).exists() else None
+    is_dangerous = bool(copied_at) and Target.objects.filter(due_at__isnull=False).exists()
+    return _pause(mark, now=now) if is_dangerous else None, mark
 
 
 def _went_back_to(mark: Mark, noted: datetime) -> datetime | None:

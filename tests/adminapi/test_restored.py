@@ -120,6 +120,25 @@ def test_of_several_machines_that_were_further_one_pauses_everything(
     assert restored.pause_if_restored() is None
 
 
+def test_a_copy_that_is_loaded_between_the_two_writes_is_noticed(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_due(workspace)
+    restored.pause_if_restored()
+    compare = restored._compare
+
+    def compare_and_go_back() -> Any:
+        compared = compare()
+        go_back()
+        return compared
+
+    monkeypatch.setattr(restored, "_compare", compare_and_go_back)
+    restored.pause_if_restored()
+    monkeypatch.setattr(restored, "_compare", compare)
+
+    assert restored.pause_if_restored() is not None
+
+
 def test_a_day_on_which_nobody_worked_is_no_copy(workspace: Workspace, settings: Settings, elsewhere: Path) -> None:
     make_due(workspace)
     restored.pause_if_restored()
