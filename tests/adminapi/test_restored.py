@@ -244,7 +244,20 @@ def test_where_nothing_could_go_out_nothing_is_paused() -> None:
     go_back()
 
     assert restored.pause_if_restored() is None
-    assert restored.copied_at() is not None
+    assert restored.copied_at() is None
+
+
+def test_once_a_restore_is_settled_a_later_copy_says_nothing_of_it(workspace: Workspace) -> None:
+    make_due(workspace)
+    restored.pause_if_restored()
+    go_back()
+    restored.pause_if_restored()
+    Pause.objects.update(in_force=None, resumed_at=database_now())
+    assert restored.copied_at() is None
+
+    restored.pause_if_restored()
+
+    assert Mark.objects.get().copied_at is None
 
 
 def test_another_database_in_the_same_home_is_no_copy(workspace: Workspace) -> None:
