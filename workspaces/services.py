@@ -1,7 +1,9 @@
 """Changes to workspaces; each function is one transaction and one line in the journal."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from django.db import transaction
@@ -94,10 +96,10 @@ def delete_workspace(workspace: Workspace, *, actor: Actor, now: datetime) -> No
     record("deleted", locked, actor=actor, workspace_id=locked.pk, name=locked.name)
 
 
-def purge_deleted() -> int:
-    """Remove the next part of up to ten deleted workspaces; returns how many of them are gone for good."""
+def purge_deleted(*, is_ending: Callable[[], bool] = lambda: False) -> int:
+    """Remove the next part of up to ten deleted workspaces, until `is_ending`; returns how many are gone for good."""
     deleted = Workspace.objects.exclude(deleted_at=None).order_by("deleted_at", "pk")
-    return for_each(deleted[:10], _purge)
+    return for_each(takewhile(lambda _: not is_ending(), deleted[:10]), _purge)
 
 
 def _purge(workspace: Workspace) -> bool:

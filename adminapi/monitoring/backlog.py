@@ -42,6 +42,8 @@ class Backlog:
     last_tick: datetime | None
     since_tick: timedelta | None
     """The time since then, by the database's clock."""
+    taken: Sequence[str] = ()
+    """Celery queues that a node consumes, however busy it is."""
     unheard: Sequence[str] = ()
     """Celery queues that a node consumed once, and none does now; empty while a worker without Celery runs."""
     paused: Sequence[Pause] = ()
@@ -60,7 +62,8 @@ def measure(now: datetime | None = None) -> Backlog:
     due = due.exclude(pauses.rows_held_up(paused)) if paused else due
     nodes, others = alive.count(NODE), alive.count(WORKER)
     resting = {network for network, until in held.items() if until > resting_since(now)}
-    unheard = [queue for queue in queues.ALL if of_queue(queue) in heard and of_queue(queue) not in alive]
+    taken = [queue for queue in queues.ALL if of_queue(queue) in alive]
+    unheard = [queue for queue in queues.ALL if of_queue(queue) in heard and queue not in taken]
     workers = [at for name, at in heard.items() if name.partition(":")[0] in (WORKER, NODE)]
     return Backlog(
         due=due[:MOST].count(),
@@ -73,6 +76,7 @@ def measure(now: datetime | None = None) -> Backlog:
         last_beat=max(workers, default=None),
         last_tick=heard.get(TICK),
         since_tick=abs(now - heard[TICK]) if TICK in heard else None,
+        taken=taken,
         unheard=[] if others else unheard,
         paused=paused,
         held=held,

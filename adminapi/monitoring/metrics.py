@@ -335,9 +335,8 @@ def _of_backlog(found: Backlog) -> "Iterator[Metric]":
         says = "How long ago a tick of Celery's beat last came through the broker; absent if none ever did."
         yield _gauge("last_tick_seconds", says, found.since_tick.total_seconds())
     unheard = [((queue,), queue in found.unheard) for queue in queues.ALL]
-    yield _family(
-        "queue_unheard", "Whether a node of Celery took the queue once, and none does now.", ["queue"], unheard
-    )
+    says = "Whether a node of Celery took the queue once, none does now, and no worker without Celery is there."
+    yield _family("queue_unheard", says, ["queue"], unheard)
     many = Tally(each.scope for each in found.paused)
     pauses = [((scope,), many[scope]) for scope in PauseScope.values]
     yield _family("pauses", "Pauses in force: what they are of does not go out.", ["scope"], pauses)

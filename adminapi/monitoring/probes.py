@@ -46,7 +46,9 @@ ROUND_TRIP = Script(
     "redis.call('SET', KEYS[1], ARGV[1], 'PX', 10000) "
     "local found = redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1]) return found"
 )
-LENGTHS = Script("local sum = 0 for _, queue in ipairs(KEYS) do sum = sum + redis.call('LLEN', queue) end return sum")
+LENGTHS = Script(
+    "local found = {} for place, queue in ipairs(KEYS) do found[place] = redis.call('LLEN', queue) end return found"
+)
 
 Component = dict[str, Any]
 
@@ -75,11 +77,12 @@ def _cache() -> int:
     return _since(began)
 
 
-def _broker() -> int | None:
-    """Return the number of messages that wait for a worker; None if there is no broker."""
+def _broker() -> dict[str, int] | None:
+    """Return the number of messages that wait in each queue; None if there is no broker."""
     if not settings.CELERY_BROKER_URL:
         return None
-    return int(patient_redis(settings.CELERY_BROKER_URL).run(LENGTHS, queues.ALL, insist=True))
+    lengths = patient_redis(settings.CELERY_BROKER_URL).run(LENGTHS, queues.ALL, insist=True)
+    return dict(zip(queues.ALL, lengths, strict=True))
 
 
 @cache
@@ -206,13 +209,14 @@ class Examination:
         except Exception:
             return _ill("The database does not say what is due.", pending_jobs=None)
         try:
-            messages = self._answer("broker")
+            messages: dict[str, int] = self._answer("broker") or {}
         except Exception as error:
             message = f"The broker does not answer{_in_brackets(error)}; workers look into the database."
             return _weak(message, pending_jobs=backlog.due)
-        pending = backlog.due + (messages or 0)
-        if messages is not None and messages >= queues.UNHEARD:
-            return _weak("Nobody takes the broker's messages.", pending_jobs=pending)
+        pending = backlog.due + sum(messages.values())
+        full = [queue for queue, count in messages.items() if count >= queues.UNHEARD and queue not in backlog.taken]
+        if full:
+            return _weak(f"No Celery worker takes the messages of {', '.join(full)}.", pending_jobs=pending)
         return _well(pending_jobs=pending)
 
     def _publisher(self) -> Component:

@@ -1,7 +1,8 @@
 """Heartbeats: every process that publishes, and beat, shows every ten seconds that it is alive.
 
 Each has one small row, by kind, machine and process. A process that ends normally removes its row. Each Celery queue
-has a row as well, which every node that consumes it writes.
+has a row as well, which every node that consumes it writes. With its heartbeat each notes how far the database is, so
+that every machine that publishes notices a restore.
 """
 
 import logging
@@ -14,6 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from django.db import Error, connections
 
 from adminapi.models import Heartbeat
+from adminapi.processes import restored
 from ouipost.claims import engine_time
 
 logger = logging.getLogger(__name__)
@@ -42,7 +44,8 @@ def of_queue(queue: str) -> str:
 class HeartbeatThread:
     """Beats from `start` to `stop` while `is_well` returns true; its database work runs inside `around`.
 
-    The names that `also` returns beat with the process, and are not removed with it.
+    The names that `also` returns beat with the process, and are not removed with it. How far the database is, it notes
+    in any case.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class HeartbeatThread:
         while not self._stopping.is_set():
             if self._is_well():
                 self._surely(lambda: self._beat(name))
+            self._surely(restored.pause_if_restored)
             self._stopping.wait(EVERY.total_seconds())
         self._surely(Heartbeat.objects.filter(pk=name).delete)
 
@@ -83,11 +87,13 @@ class HeartbeatThread:
             Heartbeat.objects.beat(each)
 
     def _surely(self, work: Callable[[], object]) -> None:
-        """Do this in the database; while that is away, the heartbeat is skipped."""
+        """Do this in the database; while that is away, it is skipped, and an error of ours ends no heartbeats."""
         with self._around():
             try:
                 work()
             except Error as error:
                 logger.warning("No sign of life could be given: %s", error)
+            except Exception:
+                logger.exception("The heartbeats go on after an error")
             finally:
                 connections.close_all()

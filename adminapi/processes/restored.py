@@ -1,8 +1,9 @@
 """Notice that the database was restored from a copy, and pause everything before anything is published again.
 
-Every ten seconds the worker writes the time into the database, and then the same time into a file on its machine. So
-the file is never ahead, unless the database has gone back. A machine without the file cannot notice that and advances
-the database's time. It stores the skipped gap, by which a machine whose file names a time within it notices later.
+Every ten seconds each process with heartbeats writes the time into the database, and then the same time into a file on
+its machine. So the file is never ahead, unless the database has gone back. A machine without the file cannot notice
+that and advances the database's time. It stores the skipped gap, by which a machine whose file names a time within it
+notices later.
 """
 
 import logging
@@ -69,26 +70,26 @@ def _tell(why: str, told: dict[str, float]) -> None:
 
 def pause_if_restored() -> Pause | None:
     """Note the time that the database has reached; if it has gone back, pause everything and return the pause."""
-    pause = _compare()
-    mark = Mark.objects.get(pk=1)
+    pause, mark = _compare()
     _note(mark)
     return pause
 
 
 @transaction.atomic
-def _compare() -> Pause | None:
+def _compare() -> tuple[Pause | None, Mark]:
+    """Advance the database's mark; returns it, to be noted once this is committed, and the pause of a copy."""
     now = database_now()
     Mark.objects.get_or_create(pk=1, defaults={"at": now})
     mark = Mark.objects.select_for_update().get(pk=1)
     noted = _noted(mark.database)
     copied_at = _went_back_to(mark, noted) if noted else None
     found, mark.at = mark.at, max(now, mark.at, noted or now)
-    if copied_at:
-        mark.copied_at = _least_known(mark, copied_at)
-    elif mark.at - found > GAP:
+    if not copied_at and mark.at - found > GAP:
         _keep_gap(since=found, until=mark.at)
+    mark.copied_at = _least_known(mark, copied_at)
     mark.save()
-    return _pause(mark, now=now) if copied_at and Target.objects.filter(due_at__isnull=False).exists() else None
+    is_dangerous = bool(copied_at) and Target.objects.filter(due_at__isnull=False).exists()
+    return _pause(mark, now=now) if is_dangerous else None, mark
 
 
 def _went_back_to(mark: Mark, noted: datetime) -> datetime | None:
@@ -107,12 +108,24 @@ def _went_back_to(mark: Mark, noted: datetime) -> datetime | None:
     return gap.since
 
 
-def _least_known(mark: Mark, copied_at: datetime) -> datetime:
-    """Return the time since which a copy lacks publications.
+def _least_known(mark: Mark, copied_at: datetime | None) -> datetime | None:
+    """Return the time since which a copy lacks publications; None if no restore was noticed, or it is settled.
 
     A copy that was made while everything was paused for an earlier copy lacks those since that earlier copy, too.
     """
-    return min(copied_at, mark.copied_at) if mark.copied_at and pauses.is_after_restore() else copied_at
+    earlier = mark.copied_at if pauses.is_after_restore() else None
+    return min((at for at in (earlier, copied_at) if at), default=None)
+
+
+@transaction.atomic
+def forget_settled() -> None:
+    """Forget when an earlier copy was made, unless everything is still paused for it.
+
+    A worker's next mark does that, too, but somebody may pause everything for a later copy before it comes.
+    """
+    for mark in Mark.objects.select_for_update():
+        mark.copied_at = _least_known(mark, None)
+        mark.save(update_fields=["copied_at"])
 
 
 def _keep_gap(*, since: datetime, until: datetime) -> None:
@@ -132,8 +145,9 @@ def _pause(mark: Mark, *, now: datetime) -> Pause:
 
 
 def copied_at() -> datetime | None:
-    """Return when the copy behind this database was made; None if no restore was noticed."""
-    return Mark.objects.filter(pk=1).values_list("copied_at", flat=True).first()
+    """Return when the copy was made for which everything is paused; None if it is not, or if nobody noticed it."""
+    noticed = Mark.objects.filter(pk=1).values_list("copied_at", flat=True).first()
+    return noticed if pauses.is_after_restore() else None
 
 
 def unasked() -> int:

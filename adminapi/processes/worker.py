@@ -54,29 +54,37 @@ class Chore:
     calls_out: bool = False
     """True if it calls networks or the storage, which may hang; a worker gives it a thread of its own."""
     must_end: bool = False
-    """True if a stopping worker waits for its end, as for posts: a network gives new tokens only once. Such work takes
-    `is_ending`, and begins nothing more once that returns true."""
+    """True if a stopping worker waits for its end, as for posts: a network gives new tokens only once."""
+    can_end: bool = False
+    """True if it may take long. Such work takes `is_ending`, and begins nothing more once that returns true: a stopping
+    Celery node waits for all that it has begun."""
 
     def do(self, is_ending: Callable[[], bool]) -> None:
-        if self.must_end:
+        if self.can_end:
             self.work(is_ending=is_ending)
         else:
             self.work()
 
 
-def _at_present(work: Callable[[datetime], object]) -> Callable[[], object]:
+def _at_present(work: Callable[..., object]) -> Callable[..., object]:
     """Pass a chore the database's time, as it compares it with rows, and this machine's clock may be wrong."""
-    return lambda: work(database_now())
+    return lambda **ending: work(database_now(), **ending)
 
 
 def _forget(name: str, kinds: Callable[[datetime], Iterable[Old]]) -> Chore:
-    work = _at_present(lambda now: remove_all(kinds(now)))
-    return Chore(name=f"forget old {name}", every=timedelta(hours=1), work=work)
+    work = _at_present(lambda now, **ending: remove_all(kinds(now), **ending))
+    return Chore(name=f"forget old {name}", every=timedelta(hours=1), work=work, can_end=True)
 
 
 CHORES = (
-    Chore(name="note how far the database is", every=timedelta(seconds=10), work=restored.pause_if_restored),
-    Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due, calls_out=True, must_end=True),
+    Chore(
+        name="refresh tokens",
+        every=engine_time(5),
+        work=tokens.refresh_due,
+        calls_out=True,
+        must_end=True,
+        can_end=True,
+    ),
     Chore(name="settle kept answers", every=engine_time(10), work=kept_answers.replay),
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
     Chore(name="care for webhooks that fail", every=timedelta(seconds=2), work=backoff.bring_back),
@@ -87,8 +95,15 @@ CHORES = (
         work=running.work_on_due,
         calls_out=True,
         must_end=True,
+        can_end=True,
     ),
-    Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted, calls_out=True),
+    Chore(
+        name="remove deleted workspaces",
+        every=timedelta(seconds=5),
+        work=workspaces.purge_deleted,
+        calls_out=True,
+        can_end=True,
+    ),
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
     Chore(name="forget secrets", every=timedelta(hours=1), work=_at_present(idempotency.forget_secrets)),
     Chore(name="follow time zones", every=timedelta(hours=1), work=_at_present(schedules.follow_zones)),
@@ -100,7 +115,13 @@ CHORES = (
     Chore(name="read accounts ahead of posts", every=engine_time(600), work=_at_present(read_before_posts)),
     Chore(name="tell of accounts that end", every=timedelta(minutes=5), work=_at_present(expiring.notify)),
     *(_forget(name, kinds) for name, kinds in pruning.KINDS.items()),
-    Chore(name="sweep orphaned files", every=timedelta(hours=1), work=_at_present(files.sweep), calls_out=True),
+    Chore(
+        name="sweep orphaned files",
+        every=timedelta(hours=1),
+        work=_at_present(files.sweep),
+        calls_out=True,
+        can_end=True,
+    ),
 )
 
 

@@ -31,12 +31,12 @@ class Old:
         self.rows.filter(pk__in=pks).delete()  # filtered again: a row may have been renewed meanwhile
         return len(pks)
 
-    def remove(self) -> Iterator[int]:
-        """Remove all of them, and yield the number of rows of each batch."""
-        while removed := self.remove_some():
+    def remove(self, *, is_ending: Callable[[], bool] = lambda: False) -> Iterator[int]:
+        """Remove all of them, and yield the number of rows of each batch; begins no further one once `is_ending`."""
+        while not is_ending() and (removed := self.remove_some()):
             yield removed
 
 
-def remove_all(kinds: Iterable[Old]) -> int:
-    """Remove all rows of these kinds, one kind after the other; returns how many."""
-    return for_each(kinds, lambda kind: sum(kind.remove()))
+def remove_all(kinds: Iterable[Old], *, is_ending: Callable[[], bool] = lambda: False) -> int:
+    """Remove all rows of these kinds, one kind after the other, until `is_ending`; returns how many."""
+    return for_each(kinds, lambda kind: sum(kind.remove(is_ending=is_ending)))

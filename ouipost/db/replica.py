@@ -7,7 +7,9 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections
+from django.db import Error, InterfaceError, OperationalError, connections
+
+from ouipost.db.migrating import is_unmigrated
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +20,8 @@ _is_reading: ContextVar[bool] = ContextVar("is_reading", default=False)
 
 
 def on_replica(read: Callable[P, R]) -> Callable[P, R]:
-    """Send the function's queries to the replica, or to the database if there is no replica or it fails.
+    """Send the function's queries to the replica, or to the database if there is no replica, or it is away or behind a
+    migration.
 
     The function must run all its queries within the call, and write nothing.
     """
@@ -30,8 +33,10 @@ def on_replica(read: Callable[P, R]) -> Callable[P, R]:
         token = _is_reading.set(True)
         try:
             return read(*args, **options)
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("The replica does not answer, the database is asked: %s", error)
+        except Error as error:
+            if not isinstance(error, OperationalError | InterfaceError) and not is_unmigrated(error):
+                raise
+            logger.warning("The replica cannot be read, the database is asked: %s", error)
         finally:
             _is_reading.reset(token)
         return read(*args, **options)

@@ -1,7 +1,7 @@
 """The files of a post: rows, bytes, and the flat copy on the post that lists read."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -246,26 +246,28 @@ def _missing(name: str) -> storage.StorageUnavailable:
     return storage.StorageUnavailable(reason=f"{name} is not there.")
 
 
-def sweep(now: datetime) -> int:
+def sweep(now: datetime, *, is_ending: Callable[[], bool] = lambda: False) -> int:
     """Remove stored files without a row, an hour after they came, and log rows whose file is missing.
 
-    Returns the number of removed files. Nothing is removed while everything is paused for a restored copy: if it was
-    the wrong copy, the right one still needs its files. Raises StorageUnavailable.
+    Returns the number of removed files; once `is_ending`, the rest is left to the next sweep. Nothing is removed while
+    everything is paused for a restored copy: if it was the wrong copy, the right one still needs its files. Raises
+    StorageUnavailable.
     """
-    removed = 0 if pauses.is_after_restore() else storage.sweep_orphans(_known)
-    _log_lost(now - storage.YOUNG)
+    removed = 0 if pauses.is_after_restore() else storage.sweep_orphans(_known, is_ending=is_ending)
+    _log_lost(now - storage.YOUNG, is_ending)
     return removed
 
 
-def _log_lost(before: datetime) -> None:
+def _log_lost(before: datetime, is_ending: Callable[[], bool]) -> None:
     """Log files that are older than this, may still go out, and are no longer in the storage."""
     open_ones = Media.objects.filter(post__status__in=UNSENT, created_at__lt=before).order_by("stored_name")
-    missed = list(islice(storage.absent(open_ones.values_list("stored_name", flat=True).iterator()), MOST_TOLD))
+    names = open_ones.values_list("stored_name", flat=True).iterator()
+    missed = list(islice(storage.absent(names, is_ending=is_ending), MOST_TOLD))
     gone = [name for name in missed if not storage.exists(name)]  # the others were stored or deleted while we looked
     lost = dict(open_ones.filter(stored_name__in=gone).values_list("stored_name", "post_id"))
     if lost:
-        names = ", ".join(f"{name} of {post}" for name, post in lost.items())
-        logger.error("%s files of posts are not in the storage; bring them back from a backup: %s", len(lost), names)
+        told = ", ".join(f"{name} of {post}" for name, post in lost.items())
+        logger.error("%s files of posts are not in the storage; bring them back from a backup: %s", len(lost), told)
 
 
 def _known(names: list[str]) -> set[str]:

@@ -255,36 +255,45 @@ def trial(content: bytes, *, extension: str = "") -> Iterator[str]:
             default_storage.delete(name)
 
 
-def sweep_orphans(known: Callable[[list[str]], set[str]]) -> int:
-    """Remove stored files that no row knows and that are no longer young; returns how many.
+def sweep_orphans(known: Callable[[list[str]], set[str]], *, is_ending: Callable[[], bool] = lambda: False) -> int:
+    """Remove stored files that no row knows and that are no longer young, until `is_ending`; returns how many.
 
     `known` gets some hundred names at a time, and returns those that rows have. Ages are measured by the storage's own
     clock. Raises StorageUnavailable.
     """
     now, removed = clock(), 0
     for folder in (MEDIA, THUMBNAILS):
-        removed += _sweep(folder, known, before=now - YOUNG)
+        removed += _sweep(folder, known, before=now - YOUNG, is_ending=is_ending)
     for folder in (RENDITIONS, TRIALS):  # made again where one is needed once more
-        removed += _sweep(folder, lambda names: set(), before=now - RENDITIONS_LIVE)
+        removed += _sweep(folder, lambda names: set(), before=now - RENDITIONS_LIVE, is_ending=is_ending)
     return removed
 
 
-def absent(wanted: Iterable[str]) -> Iterator[str]:
-    """Give the names, of these in order, that have no file in the storage; raises StorageUnavailable."""
+def absent(wanted: Iterable[str], *, is_ending: Callable[[], bool] = lambda: False) -> Iterator[str]:
+    """Give the names, of these in order, that have no file in the storage; looks for no more of them once `is_ending`.
+
+    Raises StorageUnavailable.
+    """
     stored = (name for name, _ in _store().walk(MEDIA))
     here = next(stored, None)
     for name in wanted:
-        while here is not None and here < name:
+        while here is not None and here < name and not is_ending():
             here = next(stored, None)
+        if is_ending():
+            return
         if here != name:
             yield name
 
 
-def _sweep(folder: str, known: Callable[[list[str]], set[str]], *, before: datetime) -> int:
+def _sweep(
+    folder: str, known: Callable[[list[str]], set[str]], *, before: datetime, is_ending: Callable[[], bool]
+) -> int:
+    if is_ending():
+        return 0
     _store().discard_unfinished(folder, before)
     old = (name for name, modified in _store().walk(folder) if modified < before)
     removed = 0
-    while batch := list(islice(old, SWEEP_BATCH)):
+    while not is_ending() and (batch := list(islice(old, SWEEP_BATCH))):
         orphans = sorted(set(batch) - known(batch))
         remove(*orphans)
         removed += len(orphans)

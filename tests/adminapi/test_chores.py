@@ -58,6 +58,19 @@ def test_a_worker_whose_clock_is_wrong_forgets_nothing_that_still_holds(workspac
     assert all(before)
 
 
+def test_a_worker_that_ends_forgets_nothing_more(workspace: Workspace) -> None:
+    make_one_of_each(workspace)
+    Session.objects.update(expires_at=database_now() - A_SECOND)
+    Connection.objects.update(expires_at=database_now() - A_SECOND)
+    before = kept()
+
+    for chore in CHORES:
+        if chore.name.startswith("forget old"):
+            chore.do(lambda: True)
+
+    assert kept() == before
+
+
 def test_a_worker_whose_clock_is_behind_forgets_what_is_over(workspace: Workspace) -> None:
     make_one_of_each(workspace)
     Session.objects.update(expires_at=database_now() - A_SECOND)

@@ -2,22 +2,28 @@
 
 import os
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
-from adminapi.models import Heartbeat
-from adminapi.processes import heartbeats
-from adminapi.processes.heartbeats import NODE, TICK, WORKER, HeartbeatThread, name_of, of_queue
+from accounts.models import Pause
+from adminapi.models import Heartbeat, Mark
+from adminapi.processes import heartbeats, restored
+from adminapi.processes.heartbeats import BEAT, NODE, TICK, WORKER, HeartbeatThread, name_of, of_queue
 from tests.adminapi.watching import heard
+from tests.posts.fakes import claim_targets, make_due
 from tests.product import wait_for
+from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> None:
     monkeypatch.setattr(heartbeats, "EVERY", timedelta(milliseconds=20))
+    settings.OUIPOST_HOME = tmp_path
 
 
 def names() -> list[str]:
@@ -73,3 +79,47 @@ def test_processes_of_long_ago_are_forgotten_and_the_tick_is_not() -> None:
     Heartbeat.objects.forget_old()
 
     assert names() == [TICK, "worker:late:2"]
+
+
+@pytest.mark.parametrize("kind", [WORKER, NODE, BEAT])
+def test_each_process_notes_again_and_again_how_far_the_database_is(kind: str) -> None:
+    restored.check_first()
+    file = restored.path(Mark.objects.get().database)
+    first = datetime.fromisoformat(file.read_text())
+    alive = HeartbeatThread(kind, is_well=lambda: False)
+
+    alive.start()
+    wait_for(lambda: datetime.fromisoformat(file.read_text()) > first, seconds=10, what="a later mark on the machine")
+    alive.stop(seconds=10)
+
+    assert Mark.objects.get().at > first
+
+
+def test_a_node_of_any_queue_that_lives_through_a_restore_pauses_everything(workspace: Workspace) -> None:
+    restored.check_first()
+    make_due(workspace)
+    Mark.objects.update(at=Mark.objects.get().at - timedelta(days=1))
+    node = HeartbeatThread(NODE, also=lambda: [of_queue("publish")])
+
+    node.start()
+    wait_for(Pause.objects.in_force().exists, seconds=10, what="the pause of everything")
+    node.stop(seconds=10)
+
+    assert claim_targets(10) == []
+
+
+def test_a_process_that_cannot_note_how_far_the_database_is_is_heard_nevertheless(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ValueError("a bug of ours")
+
+    monkeypatch.setattr(restored, "pause_if_restored", fail)
+    alive = HeartbeatThread(WORKER)
+
+    alive.start()
+    first = wait_for(lambda: Heartbeat.objects.filter(pk=name_of(WORKER)).first(), seconds=10, what="a sign of life")
+    wait_for(lambda: Heartbeat.objects.filter(at__gt=first.at).exists(), seconds=10, what="another one")
+    alive.stop(seconds=10)
+
+    assert "a bug of ours" in caplog.text

@@ -91,7 +91,8 @@ def test_what_is_paused_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"storage": 99.0}, "unhealthy", "storage", "unhealthy"),
         ({"files": 100.0}, "unhealthy", "storage", "unhealthy"),
         ({"broker": OSError("x")}, "degraded", "queue", "degraded"),
-        ({"broker": 100}, "degraded", "queue", "degraded"),
+        ({"broker": {"publish": 0, "default": 100}}, "degraded", "queue", "degraded"),
+        ({"broker": {"publish": 99, "default": 99}}, "healthy", "", ""),
         ({"broker": None, "files": None}, "healthy", "", ""),
         ({"files": DatabaseError("x")}, "healthy", "", ""),
     ],
@@ -103,6 +104,25 @@ def test_each_part_has_its_own_colour(
 
     assert found == status
     assert {name: shown for name, (shown, _) in ill.items()} == ({component: colour} if component else {})
+
+
+@pytest.mark.parametrize(
+    ("taken", "says"),
+    [
+        (["publish", "webhooks", "default"], None),
+        (["publish", "webhooks"], "No Celery worker takes the messages of default."),
+        ([], "No Celery worker takes the messages of publish, default."),
+    ],
+)
+def test_a_full_queue_is_told_of_if_nobody_takes_it_and_not_while_its_worker_is_busy(
+    monkeypatch: pytest.MonkeyPatch, taken: list[str], says: str | None
+) -> None:
+    waiting = {"publish": 100, "webhooks": 99, "default": 100}
+    Asked(**GREEN | {"broker": waiting, "backlog": replace(WORKING, taken=taken)}).put_into(monkeypatch)
+
+    queue = Examination().result(now=NOW).components["queue"]
+
+    assert (queue["pending_jobs"], queue.get("message")) == (302, says)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +210,7 @@ class TestReally:
 
         found = self.answers()
 
-        assert (found["broker"], found["cache"] < 1000) == (2, True)
+        assert (found["broker"], found["cache"] < 1000) == ({"publish": 2, "webhooks": 0, "default": 0}, True)
         assert server.run(Script("return redis.call('KEYS', '*')")) == [b"publish"]
         server.close()
 
@@ -224,6 +244,7 @@ class TestReally:
         heard("worker:b:1", ago=timedelta(seconds=1))
 
         assert (missed.nodes, missed.unheard, backlog.measure().unheard) == (1, [WEBHOOKS], [])
+        assert missed.taken == backlog.measure().taken == [PUBLISH]
 
     def test_a_delivery_is_late_that_waits_for_a_worker_alone(self) -> None:
         now, minute = database_now(), timedelta(minutes=1)

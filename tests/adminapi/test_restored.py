@@ -120,6 +120,25 @@ def test_of_several_machines_that_were_further_one_pauses_everything(
     assert restored.pause_if_restored() is None
 
 
+def test_a_copy_that_is_loaded_between_the_two_writes_is_noticed(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_due(workspace)
+    restored.pause_if_restored()
+    compare = restored._compare
+
+    def compare_and_go_back() -> Any:
+        compared = compare()
+        go_back()
+        return compared
+
+    monkeypatch.setattr(restored, "_compare", compare_and_go_back)
+    restored.pause_if_restored()
+    monkeypatch.setattr(restored, "_compare", compare)
+
+    assert restored.pause_if_restored() is not None
+
+
 def test_a_day_on_which_nobody_worked_is_no_copy(workspace: Workspace, settings: Settings, elsewhere: Path) -> None:
     make_due(workspace)
     restored.pause_if_restored()
@@ -225,7 +244,20 @@ def test_where_nothing_could_go_out_nothing_is_paused() -> None:
     go_back()
 
     assert restored.pause_if_restored() is None
-    assert restored.copied_at() is not None
+    assert restored.copied_at() is None
+
+
+def test_once_a_restore_is_settled_a_later_copy_says_nothing_of_it(workspace: Workspace) -> None:
+    make_due(workspace)
+    restored.pause_if_restored()
+    go_back()
+    restored.pause_if_restored()
+    Pause.objects.update(in_force=None, resumed_at=database_now())
+    assert restored.copied_at() is None
+
+    restored.pause_if_restored()
+
+    assert Mark.objects.get().copied_at is None
 
 
 def test_another_database_in_the_same_home_is_no_copy(workspace: Workspace) -> None:

@@ -74,4 +74,11 @@ class Asked:
         return future
 
 
-GREEN: dict[str, Any] = {"database": 4, "cache": 1, "storage": 24.54, "files": 1.0, "broker": 9, "backlog": WORKING}
+GREEN: dict[str, Any] = {
+    "database": 4,
+    "cache": 1,
+    "storage": 24.54,
+    "files": 1.0,
+    "broker": {"publish": 1, "webhooks": 0, "default": 8},
+    "backlog": WORKING,
+}

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.db import OperationalError, ProgrammingError
 
+from ouipost.db.replica import on_replica
 from tests.databases import fresh_database, own_server
 from tests.services import ROOT, free_port
 
@@ -59,6 +62,41 @@ def run(home: Path, code: str, replica: str = "") -> Any:
     command = [sys.executable, "manage.py", "shell", "-v", "0", "-c", code]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | told, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ProgrammingError(1146, "Table 'ouipost.analytics_daytotal' doesn't exist"),
+        OperationalError(1054, "Unknown column 'impressions'"),
+        OperationalError(2006, "Server has gone away"),
+    ],
+    ids=["lacks a table", "lacks a column", "is away"],
+)
+def test_while_the_replica_is_behind_a_migration_or_away_the_database_is_read(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setitem(settings.DATABASES, "replica", {})
+    errors = [error]
+
+    @on_replica
+    def read() -> int:
+        if errors:
+            raise errors.pop()
+        return 5
+
+    assert read() == 5
+
+
+def test_an_error_of_ours_at_the_replica_is_no_reason_to_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(settings.DATABASES, "replica", {})
+
+    @on_replica
+    def read() -> int:
+        raise ProgrammingError(1064, "You have an error in your SQL syntax")
+
+    with pytest.raises(ProgrammingError):
+        read()
 
 
 def test_reports_are_read_from_the_replica_and_from_the_database_when_it_is_away(tmp_path: Path) -> None:

@@ -425,9 +425,40 @@ def test_without_a_noticed_restore_somebody_must_say_when_the_copy_was_made() ->
 
 @pytest.mark.django_db
 def test_a_noticed_restore_says_by_itself_when_the_copy_was_made() -> None:
-    Mark.objects.create(pk=1, at=database_now(), copied_at=database_now())
+    now = database_now()
+    Mark.objects.create(pk=1, at=now, copied_at=now)
+    pausing.pause(PauseScope.ALL, reason="A restore.", actor=ACTOR, now=now, after_restore=True)
 
     assert run() == (0, ["Nothing was due that may be out already."])
+
+
+@pytest.mark.django_db
+def test_a_restore_that_was_settled_long_ago_does_not_say_when_this_copy_was_made(workspace: Workspace) -> None:
+    make_due(workspace)
+    in_july = database_now() - timedelta(days=150)
+    Mark.objects.create(pk=1, at=database_now(), copied_at=in_july)
+    call_command("pause", "--scope", "all", "--after-restore", "--reason", "A new machine.")
+
+    with pytest.raises(CommandError, match="No restore was noticed"):
+        run()
+
+    call_command("resume", "--scope", "all", "--anyway")
+    Mark.objects.update(copied_at=in_july)
+    run("--since", "2h", "--wait", "0")
+    with pytest.raises(CommandError, match="No restore was noticed"):
+        run()
+
+
+@pytest.mark.django_db
+def test_a_pause_that_goes_on_for_another_reason_keeps_what_was_noticed(workspace: Workspace) -> None:
+    make_due(workspace)
+    now = database_now()
+    Mark.objects.create(pk=1, at=now, copied_at=now - AN_HOUR * 2)
+    pausing.pause(PauseScope.ALL, reason="A restore.", actor=ACTOR, now=now, after_restore=True)
+
+    call_command("pause", "--scope", "all", "--after-restore", "--reason", "We look into it.")
+
+    assert run("--dry-run")[1][-1] == "Would ask about 1 of 1; nothing was done."
 
 
 @pytest.mark.parametrize(

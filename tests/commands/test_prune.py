@@ -154,6 +154,16 @@ def test_a_worker_removes_the_same(workspace: Workspace) -> None:
     assert ages(HourTotal.objects, "hour") == ages(Snapshot.objects, "read_at") == [A_DAY]
 
 
+def test_a_worker_that_ends_meanwhile_leaves_whole_steps(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pruning, "AT_ONCE", 2)
+    make_readings(workspace, *(number * A_DAY for number in range(35, 45)))
+    steps = iter([False, False, True, True])
+
+    assert pruning.remove_all(numbers.old(NOW), is_ending=lambda: next(steps)) == 4
+
+    assert ages(HourTotal.objects, "hour")[-1] == 40 * A_DAY
+
+
 def test_what_is_of_use_for_hours_only_is_counted_and_removed_too(workspace: Workspace) -> None:
     over = NOW - 3 * A_DAY
     Connection.objects.create(workspace=workspace, platform="facebook", state_digest="a", expires_at=over)

@@ -234,6 +234,17 @@ def test_one_that_waits_does_not_hold_up_another(steps: Any, monkeypatch: pytest
 
 
 @pytest.mark.django_db
+def test_a_worker_that_ends_begins_with_no_further_one(steps: Any) -> None:
+    called = steps(only=True)
+    for name in ("Bakery", "Butcher"):
+        delete(make_workspace(name=name))
+
+    assert services.purge_deleted(is_ending=lambda: bool(called)) == 1
+
+    assert called == ["only Bakery"]
+
+
+@pytest.mark.django_db
 def test_a_present_workspace_is_not_touched(workspace: Workspace, steps: Any) -> None:
     called = steps(only=True)
 

@@ -8,6 +8,7 @@ from accounts import pauses
 from accounts.models import REASON_LENGTH, Pause, PauseScope
 from adminapi.management.arguments import WrongArgument, require_text
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
+from adminapi.processes import restored
 from ouipost.claims import database_now
 from ouipost.moments import written_in_utc
 from posts import pausing
@@ -64,6 +65,8 @@ Exits with 2 if there is no such network, workspace or account, or the reason wi
         pausing.require_subject(scope, subject, must_exist=True)
         what, waiting, begun = f"{scope} {subject}".rstrip(), pausing.waiting(scope, subject), None
         if not options["dry_run"]:
+            if options["after_restore"]:
+                restored.forget_settled()
             given = {"reason": options["reason"], "after_restore": options["after_restore"], "actor": self.actor}
             begun = pausing.pause(scope, subject, **given, now=database_now())
         message = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."

@@ -119,6 +119,7 @@ argument is not possible, else with 0."""
         """
         if not self.since or pauses.is_after_restore():
             return
+        restored.forget_settled()
         present = pauses.of_all()
         since = f"{self.since:%Y-%m-%d %H:%M} UTC"
         asked = Phrase("`{command}`: what went out since {moment}?", command=AFTER_RESTORE, moment=since)

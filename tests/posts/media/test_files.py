@@ -232,7 +232,7 @@ def test_what_no_row_knows_is_swept_up_but_for_a_restored_copy_and_the_rest_stay
     media, orphan = add(post, image), files.keep(image, filename="orphan.png")
     asked: list[str] = []
 
-    def sweep_orphans(known: Any) -> int:
+    def sweep_orphans(known: Any, **_: Any) -> int:
         asked.extend([media.stored_name, media.thumbnail_name, orphan.name, orphan.thumbnail_name])
         return len(set(asked) - known(asked))
 

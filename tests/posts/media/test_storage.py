@@ -265,6 +265,22 @@ def test_the_sweep_asks_about_few_names_at_a_time(kept: Kept, monkeypatch: pytes
     assert len(kept.names()) == 10
 
 
+def test_a_sweep_ends_with_its_worker_after_a_whole_batch(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "SWEEP_BATCH", 4)
+    now = timezone.now()
+    for number in range(10):
+        kept.put(f"media/{number % 3}/{number}.jpg", age=2 * HOUR, now=now)
+    batches: list[list[str]] = []
+
+    def known(names: list[str]) -> set[str]:
+        batches.append(names)
+        return set()
+
+    removed = sweep_orphans(known, is_ending=lambda: len(batches) == 2)
+
+    assert (removed, len(batches), len(kept.names())) == (8, 2, 2)
+
+
 def test_the_sweep_passes_over_a_file_that_goes_meanwhile(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Folder(root).put("media/aa/a.jpg", age=2 * HOUR, now=timezone.now())
     monkeypatch.setattr(storage.DurableFileStorage, "listdir", lambda self, folder: ([], ["gone.jpg"]))
@@ -316,6 +332,18 @@ def test_names_without_a_file_are_told_from_those_with_one(kept: Kept) -> None:
     absent = storage.absent(f"media/x/{letter}.jpg" for letter in "bcdfghi")
 
     assert [name[-5] for name in absent] == ["c", "f", "h", "i"]
+
+
+def test_who_ends_meanwhile_is_told_of_no_name_that_was_not_looked_for(kept: Kept) -> None:
+    for letter in "abdeg":
+        kept.put(f"media/x/{letter}.jpg", age=HOUR, now=timezone.now())
+    ending: list[str] = []
+
+    absent = storage.absent((f"media/x/{letter}.jpg" for letter in "cfg"), is_ending=lambda: bool(ending))
+    found = next(absent)
+    ending.append("now")
+
+    assert (found, list(absent)) == ("media/x/c.jpg", [])
 
 
 def test_what_comes_back_otherwise_than_it_was_tried_out_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
