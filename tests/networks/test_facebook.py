@@ -660,6 +660,8 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(100, status=503), (Unavailable, *BUSY)),
             (graph_error(190, 463, status=500), (AuthExpired, *OWNER)),
             (graph_error(10, status=500), (Rejected, *OWNER)),
+            *((graph_error(1, 2853006, status=status), (Rejected, *OWNER)) for status in (400, 500)),
+            (graph_error(1, 2853006, is_transient=True), (Rejected, *OWNER)),
             (graph_error(2500, status=500), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(506, 1455006, status=500), (Duplicate, *CALLER)),
             (graph_error(368, 4854002, status=503), (Rejected, "CONTENT_REJECTED", "account_owner")),

@@ -11,11 +11,11 @@ from typing import Any, BinaryIO
 import pytest
 from PIL import Image
 
-from accounts.platforms.errors import Duplicate, ProcessingFailed, Rejected
+from accounts.platforms.errors import AuthExpired, Duplicate, ProcessingFailed, Rejected
 from accounts.platforms.facebook import Facebook
 from accounts.platforms.shapes import App, Content, Media
 from ouipost.simulator import clock
-from ouipost.simulator.models import Post
+from ouipost.simulator.models import Account, Post
 from tests.in_process import in_process
 from tests.networks.platform_case import make_media
 from tests.networks.simulated import Desk, consent, now, order
@@ -165,6 +165,74 @@ def test_pages_of_a_business_can_be_published_to() -> None:
     market = pages[3]
     renewed = CONNECTOR.refresh(market.session, market.account, now=now())
     assert renewed.access_token == market.account.access_token
+
+
+def change_role(at: Desk, name: str) -> None:
+    """Let the Page's administrator give the person who connected it another role."""
+    Account.objects.filter(network="facebook", external_id=at.account.metadata["user_id"]).update(name=name)
+
+
+def refusal(error: Rejected) -> tuple[str, str]:
+    return (error.code, error.who_acts)
+
+
+NOT_ALLOWED = ("TOKEN_REVOKED", "account_owner")
+
+
+@pytest.mark.parametrize("login", ["Ada Analyst", "Ada Moderator"])
+def test_a_page_that_its_person_may_not_publish_to_is_not_offered(login: str) -> None:
+    assert consent(CONNECTOR, login, "business_management") == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_person_who_may_not_publish_any_more_is_told_so_at_once(at: Desk, kind: str) -> None:
+    change_role(at, "Ada Moderator")
+
+    with pytest.raises(Rejected) as caught:
+        at.send(at.operation(KINDS[kind]))
+
+    assert refusal(caught.value) == NOT_ALLOWED
+    assert not Post.objects.exists()
+    with pytest.raises(AuthExpired, match="may no longer publish"):
+        CONNECTOR.refresh(at.session, at.account, now=now())
+
+
+@pytest.mark.parametrize("kind", ["text", "image", "video", "reel", "photo story", "video story"])
+def test_who_loses_the_task_between_the_upload_and_the_post_is_told_so(at: Desk, kind: str) -> None:
+    operation = at.prepare(at.operation(KINDS[kind]))
+    change_role(at, "Ada Moderator")
+
+    with pytest.raises(Rejected) as caught:
+        CONNECTOR.commit(at.session, operation)
+
+    assert refusal(caught.value) == NOT_ALLOWED
+    assert not Post.objects.exists()
+
+
+def test_who_may_not_moderate_posts_without_the_first_comment_and_reads_what_needs_no_task() -> None:
+    at = Desk(connector=CONNECTOR, candidate=consent(CONNECTOR, "Ada Author")[0])
+    content = Content(text="Rye", options={"first_comment": "Recipe"})
+    post = at.send(at.operation(content))
+
+    with pytest.raises(Rejected) as caught:
+        at.send(at.operation(content, post))
+
+    assert refusal(caught.value) == NOT_ALLOWED
+    clock.advance(86_400)
+    numbers = CONNECTOR.post_metrics(at.session, at.account, [post.remote_id], now=now())[post.remote_id]
+    assert None not in (numbers.own["reactions"], numbers.own["comments"], numbers.own["shares"])
+    assert (numbers.impressions, numbers.reach, numbers.clicks) == (None, None, None)
+    of_page = CONNECTOR.account_metrics(at.session, at.account, now=now())
+    assert (of_page.followers is None, of_page.impressions) == (False, None)
+
+
+def test_consent_can_be_withdrawn_without_any_task(at: Desk) -> None:
+    change_role(at, "Ada Analyst")
+
+    CONNECTOR.revoke(at.session, at.account)
+
+    with pytest.raises(AuthExpired):
+        CONNECTOR.profile(at.session, at.account)
 
 
 def test_a_photo_is_posted_once_even_where_no_list_shows_it(at: Desk) -> None:

@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 from pytest_django import Settings
 
+from ouipost.simulator.models import Account, Token
 from tests.simulator.conftest import (
     CALLBACK,
     FACEBOOK_SCOPES,
@@ -107,6 +108,64 @@ def test_the_accounts_are_the_pages_that_were_ticked(net: Net) -> None:
     assert "next" not in rest["paging"]
     assert [entry["id"] for entry in body(net.get(f"{GRAPH}/me/accounts", one))["data"]] == [rest["data"][0]["id"]]
     assert body(net.get(f"{GRAPH}/me/accounts", facebook_user(net, pages=[]))) == {"data": []}
+
+
+@pytest.mark.parametrize(
+    ("login", "tasks"),
+    [
+        ("Ada Analyst", ["ANALYZE"]),
+        ("Ada Moderator", ["ANALYZE", "MODERATE"]),
+        ("Ada Author", ["CREATE_CONTENT"]),
+        ("Ada", ["ANALYZE", "ADVERTISE", "MODERATE", "CREATE_CONTENT", "MANAGE"]),
+    ],
+)
+def test_the_pages_show_the_tasks_that_a_persons_name_leaves_them(net: Net, login: str, tasks: list[str]) -> None:
+    pages = body(net.get(f"{GRAPH}/me/accounts", facebook_user(net, login=login)))["data"]
+
+    assert [each["tasks"] for each in pages] == [tasks, tasks]
+
+
+def with_tasks_of(net: Net, login: str) -> Page:
+    user = facebook_user(net, login=login)
+    first = body(net.get(f"{GRAPH}/me/accounts", user))["data"][0]
+    return Page(first["id"], first["access_token"], user)
+
+
+def change_role(page: Page, name: str) -> None:
+    """Let the Page's administrator give the person who connected it another role."""
+    person = Token.objects.get(account=page.id, kind="page").person
+    Account.objects.filter(network="facebook", external_id=person).update(name=name)
+
+
+@pytest.mark.parametrize("edge", ["feed", "photos", "videos", "video_reels", "video_stories", "photo_stories"])
+def test_only_who_may_create_content_publishes(net: Net, edge: str) -> None:
+    page = with_tasks_of(net, "Ada Moderator")
+
+    assert error(net.form(f"{GRAPH}/{page.id}/{edge}", page.token, message="Hi")) == (400, 1, 2853006)
+    assert net.posts(network="facebook") == []
+
+
+def test_comments_numbers_and_deletion_have_each_their_task(net: Net) -> None:
+    page = with_tasks_of(net, "Ada")
+    post = body(net.form(f"{GRAPH}/{page.id}/feed", page.token, message="Hi"))["id"]
+    comment = body(net.form(f"{GRAPH}/{post}/comments", page.token, message="First"))["id"]
+    numbers = {"metric": "post_clicks"}
+    refused = (400, 1, 2853006)
+
+    change_role(page, "Ada Author")
+    assert error(net.form(f"{GRAPH}/{post}/comments", page.token, message="Second")) == refused
+    assert error(net.call("DELETE", f"{GRAPH}/{comment}", page.token)) == refused
+    assert error(net.get(f"{GRAPH}/{post}/insights", page.token, **numbers)) == refused
+    assert error(net.get(f"{GRAPH}/{page.id}/insights", page.token, metric="page_media_view")) == refused
+    assert body(net.get(f"{GRAPH}/{post}", page.token))["message"] == "Hi"
+
+    change_role(page, "Ada Moderator")
+    assert error(net.call("DELETE", f"{GRAPH}/{post}", page.token)) == refused
+    assert net.get(f"{GRAPH}/{post}/insights", page.token, **numbers).status_code == 200
+    assert net.call("DELETE", f"{GRAPH}/{comment}", page.token).status_code == 200
+
+    change_role(page, "Ada Author")
+    assert net.call("DELETE", f"{GRAPH}/{post}", page.token).status_code == 200
 
 
 def test_another_login_is_another_person_and_always_the_same(net: Net) -> None:

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from accounts.platforms.errors import ErrorCode, PlatformError, Rejected, Unavailable
+from accounts.platforms.errors import ErrorCode, PlatformError, Rejected, Unavailable, not_permitted
 from accounts.platforms.http import Answer, decoded, dig, dig_text, facts_of
 from accounts.platforms.meta import errors as meta_errors
 
 NAME = "Facebook"
 VIDEO_REFUSED = {"1363040", "1363127", "1363128", "1363129"}
 """A reel's aspect, resolution, duration and frame rate; whether as code or as subcode is not documented."""
+TASK_MISSING = "2853006"
+"""The person may not do this on the Page: a subcode of code 1, which stands for a temporary error otherwise."""
 UPLOAD_BROKE_OFF = {"OffsetInvalidError", "PartialRequestError"}
 UPLOAD_REFUSED = "ProcessingFailedError"
 UPLOAD_FAILED = {str(code) for code in meta_errors.RETRYABLE_MEDIA}
@@ -19,7 +21,9 @@ def classify(answer: Answer) -> PlatformError:
     broken = dig(decoded(answer), "debug_info")
     if broken:
         return _upload_error(broken, answer)
-    error = meta_errors.classify(NAME, answer, known=VIDEO_REFUSED)
+    error = meta_errors.classify(NAME, answer, known=VIDEO_REFUSED | {TASK_MISSING})
+    if TASK_MISSING in error.network_code.split("/"):
+        return not_permitted(**error.facts)
     if type(error) is Rejected and VIDEO_REFUSED & set(error.network_code.split("/")):
         return Rejected(code=ErrorCode.MEDIA_REJECTED, who_acts=error.who_acts, **error.facts)
     return error

@@ -3,7 +3,7 @@
 from ouipost.simulator import tokens
 from ouipost.simulator.call import Call
 from ouipost.simulator.graph import error
-from ouipost.simulator.models import Token
+from ouipost.simulator.models import Account, Token
 
 ID = "facebook"
 UPLOAD_HOST = "rupload.facebook.com"
@@ -31,7 +31,10 @@ SCOPES = (
 WRITE = ("pages_manage_posts", "pages_read_engagement")
 EDGES = ("pages", "owned_pages", "client_pages")
 """The keys of a person's token that list pages."""
-PAGE_TASKS = ("ANALYZE", "ADVERTISE", "MODERATE", "CREATE_CONTENT", "MANAGE")
+ANALYZE, MODERATE, CREATE_CONTENT = "ANALYZE", "MODERATE", "CREATE_CONTENT"
+PAGE_TASKS = (ANALYZE, "ADVERTISE", MODERATE, CREATE_CONTENT, "MANAGE")
+TASKS_BY_WORD = {"analyst": (ANALYZE,), "moderator": (ANALYZE, MODERATE), "author": (CREATE_CONTENT,)}
+"""What a person may do on Pages whose name has one of these words; others may do everything."""
 
 
 def identify(call: Call) -> str:
@@ -79,11 +82,28 @@ def sees(token: Token, page: str) -> bool:
     return page == token.account or (token.kind == "user" and any(page in token.data[edge] for edge in EDGES))
 
 
-def page_token(call: Call, page: str, *scopes: str) -> Token:
-    """Return the call's token if it is this page's valid one, or refuse."""
+def tasks_of(person: str) -> tuple[str, ...]:
+    """Return what a person may do on Pages, by the words of the person's name."""
+    words = Account.objects.get(network=ID, external_id=person).name.lower().split()
+    return next((TASKS_BY_WORD[word] for word in words if word in TASKS_BY_WORD), PAGE_TASKS)
+
+
+def require_task(token: Token, task: str) -> None:
+    """Refuse a call if the token's person may not do this on the Page.
+
+    Meta lists this answer for the Pages API, but not which calls give it.
+    """
+    if task not in tasks_of(token.person):
+        raise error("Viewer doesn't have permission to perform this action.", 1, 2853006)
+
+
+def page_token(call: Call, page: str, *scopes: str, task: str = "") -> Token:
+    """Return the call's token if it is this page's valid one and its person has this task, or refuse."""
     token = authorized(call, *scopes)
     if token.kind != "page":
         raise error("User Access Token Is Not Supported: a Page access token is required.", 190, 2069032)
     if page not in ("me", token.account):
         raise error("(#200) The user hasn't authorized the application to perform this action", 200)
+    if task:
+        require_task(token, task)
     return token

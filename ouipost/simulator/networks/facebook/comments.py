@@ -8,14 +8,14 @@ from ouipost.simulator import graph, publishing
 from ouipost.simulator.call import Call
 from ouipost.simulator.graph import invalid
 from ouipost.simulator.models import Post
-from ouipost.simulator.networks.facebook.access import ID, authorized, page_token
+from ouipost.simulator.networks.facebook.access import ID, MODERATE, authorized, page_token
 from ouipost.simulator.networks.facebook.nodes import comment_node, existing
 
 
 def comment(call: Call, post_id: str) -> HttpResponse:
     """Comment as the page."""
     post = existing(call, post_id)
-    token = page_token(call, "me", "pages_manage_engagement")
+    token = page_token(call, "me", "pages_manage_engagement", task=MODERATE)
     message = call.text("message")
     if not message.strip():
         raise invalid("Param message must be non-empty")

@@ -11,7 +11,7 @@ from ouipost.simulator.call import Call
 from ouipost.simulator.graph import error, invalid
 from ouipost.simulator.models import Post
 from ouipost.simulator.networks.facebook import nodes, processing
-from ouipost.simulator.networks.facebook.access import authorized, page_token
+from ouipost.simulator.networks.facebook.access import ANALYZE, authorized, page_token, require_task
 from ouipost.simulator.networks.facebook.nodes import REACTIONS
 
 POST_METRICS = REACTIONS | {"post_media_view": 900, "post_total_media_view_unique": 450, "post_clicks": 80}
@@ -51,6 +51,7 @@ def of_post(call: Call, post_id: str) -> HttpResponse:
     """Show lifetime numbers of a post."""
     token = authorized(call, "pages_read_engagement")
     post = nodes.existing(call, post_id)
+    require_task(token, ANALYZE)
     numbers = post_numbers(call, post)
 
     def entry(name: str) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def of_page(call: Call, page: str) -> HttpResponse:
     """Show numbers of a page, day by day."""
     if processing.find(page):
         raise invalid("Tried accessing nonexisting field (insights) on node type (Video)")
-    token = page_token(call, page, "pages_read_engagement")
+    token = page_token(call, page, "pages_read_engagement", task=ANALYZE)
     period = call.text("period") or "day"
     for name in call.text("metric").split(","):
         periods = OTHER_PERIODS.get(name, PERIODS)

@@ -7,7 +7,7 @@ from django.http import HttpResponse, JsonResponse
 from ouipost.simulator import graph, growth, people, tokens
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Account, Token
-from ouipost.simulator.networks.facebook.access import EDGES, ID, PAGE_TASKS, authorized, user_token
+from ouipost.simulator.networks.facebook.access import EDGES, ID, authorized, tasks_of, user_token
 from ouipost.simulator.networks.instagram import insights as instagram_insights
 
 KINDS = ("Bakery", "Books")
@@ -45,20 +45,20 @@ def account_node(call: Call, external_id: str) -> dict[str, Any]:
     return graph.pick(node, fields, "User")
 
 
-def page_node(call: Call, page: Account, token: str | None = None) -> dict[str, Any]:
-    """Return all fields of a page; its access token is there only when asked by a person."""
+def page_node(call: Call, page: Account, user: Token | None = None) -> dict[str, Any]:
+    """Return all fields of a page; only to the token of a person does it show its own, and the person's tasks."""
     followers = growth.followers(page.external_id, call.now)
     return {
         "id": page.external_id,
         "name": page.name,
         "username": page.username,
-        "access_token": token,
+        "access_token": page_token(call, user, page) if user else None,
         "category": page.data["category"],
         "link": f"https://www.facebook.com/{page.username}",
         "picture": picture(call, page),
         "followers_count": followers,
         "fan_count": followers * 9 // 10,
-        "tasks": list(PAGE_TASKS) if token else None,
+        "tasks": list(tasks_of(user.person)) if user else None,
         "instagram_business_account": instagram_insights.linked(call, page),
     }
 
@@ -100,7 +100,7 @@ def pages_shown(call: Call, token: Token, external_ids: list[str]) -> HttpRespon
     found = Account.objects.filter(network=ID, external_id__in=external_ids).order_by("pk")
 
     def shown(page: Account) -> dict[str, Any]:
-        return graph.pick(page_node(call, page, page_token(call, token, page)), fields, "Page")
+        return graph.pick(page_node(call, page, token), fields, "Page")
 
     return JsonResponse(graph.page_of(call, list(found), shown))
 

@@ -11,7 +11,7 @@ from ouipost.simulator.call import Call
 from ouipost.simulator.graph import error, invalid
 from ouipost.simulator.models import Account, Media, Post, atomic
 from ouipost.simulator.networks.facebook import processing
-from ouipost.simulator.networks.facebook.access import ID, WRITE, page_token
+from ouipost.simulator.networks.facebook.access import CREATE_CONTENT, ID, MODERATE, WRITE, page_token
 from ouipost.simulator.networks.facebook.nodes import existing
 
 MAX_MESSAGE = 63_206
@@ -23,7 +23,7 @@ UNPUBLISHED_LIFETIME = timedelta(hours=24)
 
 def create(call: Call, page: str) -> HttpResponse:
     """Publish a text, a link, or photos that were uploaded before."""
-    token = page_token(call, page, *WRITE)
+    token = page_token(call, page, *WRITE, task=CREATE_CONTENT)
     if not call.flag("published", default=True) or call.text("scheduled_publish_time"):
         raise invalid("The simulator publishes at once; leave out published and scheduled_publish_time")
     message, link = call.text("message"), call.text("link")
@@ -113,7 +113,7 @@ def publish(call: Call, account: str, text: str, photos: list[Media], *, link: s
 
 def add_photo(call: Call, page: str) -> HttpResponse:
     """Store a photo, and publish it with its caption unless it is for a later post."""
-    token = page_token(call, page, *WRITE)
+    token = page_token(call, page, *WRITE, task=CREATE_CONTENT)
     check_message(call.text("caption"))
     content = photo_bytes(call)
     picture = examine(call, content)
@@ -161,7 +161,7 @@ def examine(call: Call, content: bytes) -> media.Picture:
 def edit(call: Call, post_id: str) -> HttpResponse:
     """Change the text of a post of the token's page."""
     post = existing(call, post_id)
-    page_token(call, post.account, "pages_manage_posts")
+    page_token(call, post.account, "pages_manage_posts", task=CREATE_CONTENT)
     message = call.text("message")
     check_message(message)
     if not message:
@@ -171,11 +171,16 @@ def edit(call: Call, post_id: str) -> HttpResponse:
 
 
 def delete(call: Call, post_id: str) -> HttpResponse:
-    """Delete a post with its comments, a comment, or a video with its post, of the token's page."""
+    """Delete a post with its comments, a comment, or a video with its post, of the token's page.
+
+    Which task a post's deletion needs is not documented; here it is the one for publishing.
+    """
     if (video := processing.find(post_id)) and video.data["post"]:
         post_id = video.data["post"]
     post = existing(call, post_id)
-    scope = "pages_manage_engagement" if post.kind == Post.COMMENT else "pages_manage_posts"
-    page_token(call, post.account, scope)
+    if post.kind == Post.COMMENT:
+        page_token(call, post.account, "pages_manage_engagement", task=MODERATE)
+    else:
+        page_token(call, post.account, "pages_manage_posts", task=CREATE_CONTENT)
     publishing.delete(call, post)
     return JsonResponse({"success": True})

@@ -8,7 +8,7 @@ from django.http import HttpResponse, JsonResponse
 from ouipost.simulator import graph
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Post, atomic
-from ouipost.simulator.networks.facebook.access import ID, WRITE, page_token
+from ouipost.simulator.networks.facebook.access import CREATE_CONTENT, ID, WRITE, page_token
 from ouipost.simulator.networks.facebook.nodes import within
 from ouipost.simulator.networks.facebook.posts import publish, take_photo
 from ouipost.simulator.networks.facebook.processing import STORY
@@ -18,7 +18,7 @@ LIFETIME = timedelta(hours=24)
 
 def add_photo_story(call: Call, page: str) -> HttpResponse:
     """Publish a story from a photo that was uploaded before and used for nothing yet."""
-    token = page_token(call, page, *WRITE)
+    token = page_token(call, page, *WRITE, task=CREATE_CONTENT)
     with atomic():
         photo = take_photo(call, token.account, call.text("photo_id"))
         post = publish(call, token.account, "", [photo], kind=STORY)

@@ -11,7 +11,7 @@ from ouipost.simulator.call import Call, Refusal, within
 from ouipost.simulator.graph import error, invalid
 from ouipost.simulator.models import Media, Post, Token, atomic
 from ouipost.simulator.networks.facebook import processing
-from ouipost.simulator.networks.facebook.access import ID, VIDEO_HOST, WRITE, page_token
+from ouipost.simulator.networks.facebook.access import CREATE_CONTENT, ID, VIDEO_HOST, WRITE, page_token
 from ouipost.simulator.networks.facebook.posts import check_message
 
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -40,7 +40,7 @@ def is_finish(call: Call) -> bool:
 
 def add_video(call: Call, page: str) -> HttpResponse:
     """Take a video in one request, or in the phases of a chunked upload."""
-    token = page_token(call, page, *WRITE, "pages_show_list")
+    token = page_token(call, page, *WRITE, "pages_show_list", task=CREATE_CONTENT)
     if call.text("upload_phase") and call.host != VIDEO_HOST:
         raise invalid(f"An upload in chunks goes to {VIDEO_HOST}")
     match call.text("upload_phase"):
@@ -136,7 +136,7 @@ def finish_chunks(call: Call, video: Media) -> HttpResponse:
 
 def add_reel(call: Call, page: str) -> HttpResponse:
     """Open an upload for a reel, or publish the reel."""
-    token = page_token(call, page, *WRITE, "pages_show_list")
+    token = page_token(call, page, *WRITE, "pages_show_list", task=CREATE_CONTENT)
     if not is_finish(call):
         return start_stream(call, token, "reel")
     if call.text("video_state") != "PUBLISHED":
@@ -161,7 +161,7 @@ def count_reel(call: Call, account: str) -> None:
 
 def add_video_story(call: Call, page: str) -> HttpResponse:
     """Open an upload for a story, or publish the story."""
-    token = page_token(call, page, *WRITE, "pages_show_list")
+    token = page_token(call, page, *WRITE, "pages_show_list", task=CREATE_CONTENT)
     if not is_finish(call):
         return start_stream(call, token, processing.STORY)
     with atomic():
@@ -191,7 +191,7 @@ def streamed(call: Call, token: Token, kind: str) -> Media:
 
 def receive(call: Call, video_id: str) -> HttpResponse:
     """Take the bytes of a reel or a story from an offset on, or fetch them all."""
-    token = page_token(call, "me", *WRITE)
+    token = page_token(call, "me", *WRITE, task=CREATE_CONTENT)
     video = processing.find(video_id, token.account)
     if video is None or video.data["kind"] == "video":
         raise graph.missing(call)
