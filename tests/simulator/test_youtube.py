@@ -620,6 +620,21 @@ def test_a_project_may_begin_a_hundred_uploads_a_day_until_midnight_in_californi
     assert begin(net, token).status_code == 200
 
 
+def test_a_limited_channel_may_upload_one_video_in_24_hours(net: Net) -> None:
+    grant = body(exchange(net, code_of(net, login="Ann Limited")))
+    elsewhere = body(exchange(net, code_of(net, login="Ann Limited", pages=["1"])))
+    video_id = uploaded(net, grant["access_token"])
+    net.call("DELETE", f"{DATA}/videos?id={video_id}", grant["access_token"])
+
+    assert reason(begin(net, grant["access_token"])) == (400, "uploadLimitExceeded")
+    assert begin(net, elsewhere["access_token"]).status_code == 200
+    net.wait(86_399)
+    token = body(refresh(net, grant["refresh_token"]))["access_token"]
+    assert reason(begin(net, token)) == (400, "uploadLimitExceeded")
+    net.wait(2)
+    assert begin(net, token).status_code == 200
+
+
 def test_all_else_costs_units_of_the_day(net: Net, token: str) -> None:
     video_id = uploaded(net, token)
     assert comment(net, token, video_id).status_code == 200

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import media, publishing
 from ouipost.simulator.call import Call, within
 from ouipost.simulator.clips import Clip, look_at_clip
-from ouipost.simulator.models import Media, atomic
+from ouipost.simulator.models import Account, Media, atomic
 from ouipost.simulator.networks.youtube import metadata as youtube_metadata
 from ouipost.simulator.networks.youtube.access import (
     FORCE_SSL,
@@ -31,6 +32,9 @@ KEPT_FOREVER = timedelta(days=36_500)
 PIECE_UNIT = 256 * 1024
 MAX_BYTES = 274_877_906_944
 MAX_SECONDS = 12 * 3600
+DAY = timedelta(hours=24)
+UPLOADS_A_DAY = 1
+"""The limit of a limited channel; YouTube does not publish its own."""
 RANGE = re.compile(r"bytes (?:(?P<first>[0-9]{1,15})-(?P<last>[0-9]{1,15})|\*)/(?P<total>[0-9]{1,15})")
 
 
@@ -89,6 +93,7 @@ def start(call: Call) -> HttpResponse:
         raise invalid("mediaBodyRequired", "The request does not include the video content.")
     resource = youtube_metadata.checked(call)
     mime, size = announced(call)
+    admit_upload(call, token.account)
     session = media.keep(
         call,
         ID,
@@ -111,6 +116,23 @@ def announced(call: Call) -> tuple[str, int]:
     if size is None:
         raise invalid("mediaBodyRequired", "The file is too large.")
     return mime, size
+
+
+def admit_upload(call: Call, channel: str) -> None:
+    """Refuse a further video of a limited channel; those that failed or were deleted count too."""
+    recent = videos_of(channel).filter(created_at__gt=call.now - DAY)
+    if "limited" in words_of(channel) and recent.count() >= UPLOADS_A_DAY:
+        raise invalid("uploadLimitExceeded", "The user has exceeded the number of videos they may upload.")
+
+
+def words_of(channel: str) -> list[str]:
+    """Return the words of a channel's name, which may make it one of another kind."""
+    return Account.objects.get(network=ID, external_id=channel).name.lower().split()
+
+
+def videos_of(channel: str) -> QuerySet[Media]:
+    """Return all videos that were uploaded to a channel, whatever became of them."""
+    return Media.objects.filter(network=ID, account=channel, data__has_key="outcome")
 
 
 def put(call: Call) -> HttpResponse:
