@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from adminapi.management.client import Client
+from ouipost.events.models import Event
 from ouipost.simulator import clock
 from ouipost.simulator import models as networks
 from posts.models import Post, Target
@@ -80,3 +81,26 @@ def test_a_video_beyond_its_channels_limit_fails_with_the_time_and_goes_out_once
 
     assert work_off(refused).status == "published"
     assert (titles(), uploads()) == (["Bread", "Rolls"], 2)
+
+
+def test_a_video_that_its_channel_has_already_fails_with_the_reason_and_is_never_published(
+    client: Client, api: ApiClient
+) -> None:
+    client.connect("youtube", "Ann Unique")
+    assert publish(client, api, "Bread").status == "published"
+
+    rejected = publish(client, api, "Rolls")
+    told = shown(client, rejected)
+
+    assert (told["status"], told["post_id"], told["url"]) == ("failed", None, None)
+    assert told["error"] == {
+        "code": "MEDIA_REJECTED",
+        "message": "YouTube does not show the video, because the video is a duplicate of one that the channel has"
+        " already.",
+        "retryable": False,
+        "who_acts": "caller",
+        "network_code": "duplicate",
+    }
+    assert (titles(), uploads()) == (["Bread"], 2)
+    events = set(Event.objects.filter(resource_id=rejected.post_id).values_list("type", flat=True))
+    assert ("post.failed" in events, "post.published" in events) == (True, False)

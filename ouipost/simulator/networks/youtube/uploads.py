@@ -1,5 +1,6 @@
 """Resumable uploads to YouTube: a session with title and settings, then the bytes; the last ones create the video."""
 
+import hashlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from django.http import HttpResponse, JsonResponse
 from ouipost.simulator import media, publishing
 from ouipost.simulator.call import Call, within
 from ouipost.simulator.clips import Clip, look_at_clip
-from ouipost.simulator.models import Account, Media, atomic
+from ouipost.simulator.models import Account, Media, Post, atomic
 from ouipost.simulator.networks.youtube import metadata as youtube_metadata
 from ouipost.simulator.networks.youtube.access import (
     FORCE_SSL,
@@ -198,7 +199,8 @@ def made(call: Call, session: Media) -> dict[str, Any]:
     clip = look_at_clip(content)
     video_id = secrets.token_urlsafe(8)
     resource = session.data["session"]
-    outcome = fate(clip, fails=session.data["fails"])
+    digest = hashlib.sha256(content).hexdigest()
+    outcome = fate(clip, fails=session.data["fails"], is_twin=is_twin(session.account, digest))
     media.keep(
         call,
         ID,
@@ -211,7 +213,7 @@ def made(call: Call, session: Media) -> dict[str, Any]:
         ready_at=call.now + timedelta(seconds=session.data["slow"]),
         failed=bool(outcome),
         used=True,
-        data={"video": resource, "outcome": outcome, "notify": session.data["notify"]},
+        data={"video": resource, "outcome": outcome, "notify": session.data["notify"], "digest": digest},
     )
     if not outcome:
         publish(call, session.account, video_id, resource)
@@ -226,13 +228,23 @@ def made(call: Call, session: Media) -> dict[str, Any]:
     return answer
 
 
-def fate(clip: Clip | None, *, fails: bool) -> dict[str, str]:
+def is_twin(channel: str, digest: str) -> bool:
+    """Return whether a unique channel shows a video of the same bytes already."""
+    if "unique" not in words_of(channel):
+        return False
+    equal = videos_of(channel).filter(failed=False, data__digest=digest).values("external_id")
+    return Post.objects.alive().of(ID, channel).filter(external_id__in=equal).exists()
+
+
+def fate(clip: Clip | None, *, fails: bool, is_twin: bool) -> dict[str, str]:
     """Return how the processing of a file will fail; empty if it succeeds."""
     if clip is None:
         return {"uploadStatus": "failed", "failureReason": "invalidFile"}
     if clip.seconds > MAX_SECONDS:
         return {"uploadStatus": "rejected", "rejectionReason": "length"}
-    return {"uploadStatus": "failed", "failureReason": "conversion"} if fails else {}
+    if fails:
+        return {"uploadStatus": "failed", "failureReason": "conversion"}
+    return {"uploadStatus": "rejected", "rejectionReason": "duplicate"} if is_twin else {}
 
 
 def publish(call: Call, channel: str, video_id: str, resource: dict[str, Any]) -> None:
