@@ -98,6 +98,8 @@ class Limits:
     max_video_duration_seconds: float | None = None
     max_carousel_video_duration_seconds: float | None = None
     """Limit of a video that is not alone, if it is lower."""
+    max_unverified_video_duration_seconds: float | None = None
+    """Limit of an account without a verified phone number, if it is lower; longer videos get a warning."""
     min_video_ratio: float | None = None
     max_video_ratio: float | None = None
     min_video_side_pixels: int | None = None

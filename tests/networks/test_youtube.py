@@ -835,6 +835,15 @@ class TestYouTube(OAuth2Case):
         private = content(privacy="private", first_comment="Hi")
         assert list(self.issues(private, "warning")) == ["first_comment_on_private"]
 
+    def test_an_operator_who_knows_better_sets_from_what_length_a_channel_must_be_verified(self) -> None:
+        connector = YouTube(App(client_id="id", limits={"max_unverified_video_duration_seconds": 1200}))
+
+        [issue] = connector.validate(content(make_video(seconds=1201)), {})
+
+        assert (issue.rule, issue.limit, issue.severity) == ("video_needs_verified_channel", 1200, "warning")
+        assert "more than 20 minutes" in issue.message
+        assert connector.validate(content(make_video(seconds=1200)), {}) == []
+
     def test_what_all_channels_may_do_is_no_warning(self) -> None:
         assert list(self.issues(content(make_video(seconds=900), first_comment="Hi"), "warning")) == []
 

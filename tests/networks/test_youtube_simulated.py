@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from accounts.platforms.errors import PlatformError, Rejected, Unknown
-from accounts.platforms.shapes import Account, App, Content
+from accounts.platforms.errors import PlatformError, ProcessingFailed, RateLimited, Rejected, Unknown, WhoActs
+from accounts.platforms.shapes import Account, App, Content, Handles
 from accounts.platforms.youtube import YouTube
 from ouipost.simulator import clock
 from ouipost.simulator.models import Media, Post, Request
@@ -107,6 +107,37 @@ def test_a_video_behind_a_forgotten_session_is_found_in_the_uploads(at: Desk) ->
     [found] = at.recover(ready)
 
     assert found.remote_id == Post.objects.get().external_id
+
+
+def test_a_channel_at_its_limit_is_left_alone_for_a_day_and_gets_no_byte(at: Desk) -> None:
+    [limited] = consent(CONNECTOR, "Ann Limited")
+    desk = Desk(connector=CONNECTOR, candidate=limited)
+    desk.publish(posting())
+    pieces = asked("PUT")
+    with pytest.raises(RateLimited) as caught:
+        CONNECTOR.prepare(desk.session, desk.operation(posting(title="Rolls")), never_saved)
+
+    assert (caught.value.retry_after, caught.value.who_acts) == (DAY, WhoActs.NETWORK)
+    assert caught.value.is_of_a_kind, "first comments need no upload"
+    assert (asked("POST"), asked("PUT")) == ([200, 400], pieces)
+    assert len(visible()) == 1
+
+
+def never_saved(handles: Handles, *, seconds: float = 0) -> None:
+    raise AssertionError("There is no upload to remember.")
+
+
+def test_a_lost_answer_makes_no_twin_of_the_video_at_a_unique_channel(at: Desk) -> None:
+    [unique] = consent(CONNECTOR, "Ann Unique")
+    desk = Desk(connector=CONNECTOR, candidate=unique, lost=True)
+
+    [published] = desk.publish(posting())
+    with pytest.raises(ProcessingFailed, match="a duplicate of one that the channel has already") as caught:
+        replace(desk, lost=False).publish(posting(title="Rolls"))
+
+    assert published.remote_id == Post.objects.get().external_id
+    assert (caught.value.network_code, caught.value.who_acts) == ("duplicate", WhoActs.CALLER)
+    assert asked("POST") == [200, 200]
 
 
 def test_numbers_are_read_and_shares_come_days_later(at: Desk) -> None:

@@ -398,6 +398,43 @@ def test_a_file_that_is_no_video_fails_later(net: Net, token: str) -> None:
     assert net.posts() == []
 
 
+def outcome(net: Net, token: str, video_id: str) -> dict[str, str]:
+    [video] = shown(net, token, video_id)
+    status = video["status"]
+    return {name: status[name] for name in ("uploadStatus", "rejectionReason") if name in status}
+
+
+def test_a_unique_channel_rejects_after_processing_a_video_that_it_has_already(net: Net) -> None:
+    token = body(exchange(net, code_of(net, login="Ann Unique")))["access_token"]
+    first = uploaded(net, token)
+    net.fault("youtube", "slow_processing", seconds=60)
+    twin, other = uploaded(net, token, title="Rolls"), uploaded(net, token, LONG)
+
+    before = outcome(net, token, twin)
+    net.wait(61)
+
+    assert before == {"uploadStatus": "uploaded"}
+    assert outcome(net, token, twin) == {"uploadStatus": "rejected", "rejectionReason": "duplicate"}
+    assert [outcome(net, token, each) for each in (first, other)] == [{"uploadStatus": "processed"}] * 2
+    assert {post["id"] for post in net.posts()} == {first, other}
+
+
+def test_a_unique_channel_takes_again_what_was_deleted_or_is_on_another_channel(net: Net) -> None:
+    token = body(exchange(net, code_of(net, login="Ann Unique")))["access_token"]
+    elsewhere = body(exchange(net, code_of(net, login="Ann Unique", pages=["1"])))["access_token"]
+    first = uploaded(net, token)
+    assert outcome(net, elsewhere, uploaded(net, elsewhere)) == {"uploadStatus": "processed"}
+    net.call("DELETE", f"{DATA}/videos?id={first}", token)
+
+    assert outcome(net, token, uploaded(net, token)) == {"uploadStatus": "processed"}
+
+
+def test_other_channels_may_have_a_video_twice(net: Net, token: str) -> None:
+    twins = [uploaded(net, token), uploaded(net, token)]
+
+    assert [outcome(net, token, each) for each in twins] == [{"uploadStatus": "processed"}] * 2
+
+
 def test_numbers_are_texts_that_grow(net: Net, token: str) -> None:
     video_id = uploaded(net, token)
     [at_first] = shown(net, token, video_id, part="statistics")
@@ -617,6 +654,21 @@ def test_a_project_may_begin_a_hundred_uploads_a_day_until_midnight_in_californi
     token = body(refresh(net, grant["refresh_token"]))["access_token"]
     assert reason(begin(net, token)) == (429, "rateLimitExceeded")
     net.control("POST", "clock", {"set": "2026-11-25T08:01:00Z"})
+    assert begin(net, token).status_code == 200
+
+
+def test_a_limited_channel_may_upload_one_video_in_24_hours(net: Net) -> None:
+    grant = body(exchange(net, code_of(net, login="Ann Limited")))
+    elsewhere = body(exchange(net, code_of(net, login="Ann Limited", pages=["1"])))
+    video_id = uploaded(net, grant["access_token"])
+    net.call("DELETE", f"{DATA}/videos?id={video_id}", grant["access_token"])
+
+    assert reason(begin(net, grant["access_token"])) == (400, "uploadLimitExceeded")
+    assert begin(net, elsewhere["access_token"]).status_code == 200
+    net.wait(86_399)
+    token = body(refresh(net, grant["refresh_token"]))["access_token"]
+    assert reason(begin(net, token)) == (400, "uploadLimitExceeded")
+    net.wait(2)
     assert begin(net, token).status_code == 200
 
 

@@ -108,7 +108,7 @@ class YouTube(OAuth2Connector):
         return channel
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
-        return validation.beside_the_limits(content)
+        return validation.beside_the_limits(content, limits)
 
     def recovery_of(self, operation: Operation) -> Recovery:
         return Recovery.LOOK if operation.reply else Recovery.HANDLE

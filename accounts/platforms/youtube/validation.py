@@ -10,8 +10,6 @@ from ouipost.phrases import Phrase
 MOST_TAG_CHARACTERS = 500
 MOST_COMMENT_CHARACTERS = 10_000
 """Limit from YouTube's own pages, not from its reference."""
-UNVERIFIED_SECONDS = 900
-"""Longest video of a channel without a verified phone number."""
 SHORT_SECONDS = 180
 CATEGORIES = ("1", "2", "10", "15", "17", "19", "20", "22", "23", "24", "25", "26", "27", "28", "29")
 """The ids of the categories that a video can be put into, from Film & Animation to Nonprofits & Activism."""
@@ -28,6 +26,7 @@ LIMITS = Limits(
     alt_text_for=(),
     max_video_bytes=274_877_906_944,
     max_video_duration_seconds=43_200,
+    max_unverified_video_duration_seconds=900,  # third parties say so
     options=(
         Option(name="privacy", choices=("public", "unlisted", "private")),
         Option(name="tags", kind="texts"),
@@ -38,24 +37,33 @@ LIMITS = Limits(
         Option(name="first_comment", max_characters=MOST_COMMENT_CHARACTERS, counted_as="unicode_characters"),
     ),
 )
-SHORT_LIMITS = replace(LIMITS, max_video_ratio=1, max_video_duration_seconds=SHORT_SECONDS)
+SHORT_LIMITS = replace(
+    LIMITS, max_video_ratio=1, max_video_duration_seconds=SHORT_SECONDS, max_unverified_video_duration_seconds=None
+)
 """YouTube itself turns every square or upright video up to this duration into a short."""
 
 
-def beside_the_limits(content: Content) -> Iterator[Issue]:
+def beside_the_limits(content: Content, limits: Limits) -> Iterator[Issue]:
     """Yield issues beyond the limits: all tags together, impossible comments, videos only for verified channels."""
     yield from _tags(content)
     if content.options.get("first_comment"):
         yield from _first_comment(content)
+    if limits.max_unverified_video_duration_seconds is not None:
+        yield from _for_verified_channels(content, limits.max_unverified_video_duration_seconds)
+
+
+def _for_verified_channels(content: Content, most: float) -> Iterator[Issue]:
     for position, media in enumerate(content.media):
-        if media.type == "video" and media.seconds > UNVERIFIED_SECONDS:
+        if media.type == "video" and media.seconds > most:
             yield Issue(
                 rule="video_needs_verified_channel",
                 field=f"media.{position}",
                 message=Phrase(
-                    "YouTube takes videos of more than 15 minutes only from channels with a verified phone number."
+                    "YouTube takes videos of more than {minutes:g} minutes only from channels with a verified "
+                    "phone number.",
+                    minutes=most / 60,
                 ),
-                limit=UNVERIFIED_SECONDS,
+                limit=most,
                 actual=media.seconds,
                 severity="warning",
                 fix=Phrase("Verify the channel at youtube.com/verify, or shorten the video."),

@@ -1,17 +1,19 @@
 """Resumable uploads to YouTube: a session with title and settings, then the bytes; the last ones create the video."""
 
+import hashlib
 import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import media, publishing
 from ouipost.simulator.call import Call, within
 from ouipost.simulator.clips import Clip, look_at_clip
-from ouipost.simulator.models import Media, atomic
+from ouipost.simulator.models import Account, Media, Post, atomic
 from ouipost.simulator.networks.youtube import metadata as youtube_metadata
 from ouipost.simulator.networks.youtube.access import (
     FORCE_SSL,
@@ -31,6 +33,9 @@ KEPT_FOREVER = timedelta(days=36_500)
 PIECE_UNIT = 256 * 1024
 MAX_BYTES = 274_877_906_944
 MAX_SECONDS = 12 * 3600
+DAY = timedelta(hours=24)
+UPLOADS_A_DAY = 1
+"""The limit of a limited channel; YouTube does not publish its own."""
 RANGE = re.compile(r"bytes (?:(?P<first>[0-9]{1,15})-(?P<last>[0-9]{1,15})|\*)/(?P<total>[0-9]{1,15})")
 
 
@@ -89,6 +94,7 @@ def start(call: Call) -> HttpResponse:
         raise invalid("mediaBodyRequired", "The request does not include the video content.")
     resource = youtube_metadata.checked(call)
     mime, size = announced(call)
+    admit_upload(call, token.account)
     session = media.keep(
         call,
         ID,
@@ -111,6 +117,23 @@ def announced(call: Call) -> tuple[str, int]:
     if size is None:
         raise invalid("mediaBodyRequired", "The file is too large.")
     return mime, size
+
+
+def admit_upload(call: Call, channel: str) -> None:
+    """Refuse a further video of a limited channel; those that failed or were deleted count too."""
+    recent = videos_of(channel).filter(created_at__gt=call.now - DAY)
+    if "limited" in words_of(channel) and recent.count() >= UPLOADS_A_DAY:
+        raise invalid("uploadLimitExceeded", "The user has exceeded the number of videos they may upload.")
+
+
+def words_of(channel: str) -> list[str]:
+    """Return the words of a channel's name, which may make it one of another kind."""
+    return Account.objects.get(network=ID, external_id=channel).name.lower().split()
+
+
+def videos_of(channel: str) -> QuerySet[Media]:
+    """Return all videos that were uploaded to a channel, whatever became of them."""
+    return Media.objects.filter(network=ID, account=channel, data__has_key="outcome")
 
 
 def put(call: Call) -> HttpResponse:
@@ -176,7 +199,8 @@ def made(call: Call, session: Media) -> dict[str, Any]:
     clip = look_at_clip(content)
     video_id = secrets.token_urlsafe(8)
     resource = session.data["session"]
-    outcome = fate(clip, fails=session.data["fails"])
+    digest = hashlib.sha256(content).hexdigest()
+    outcome = fate(clip, fails=session.data["fails"], is_twin=is_twin(session.account, digest))
     media.keep(
         call,
         ID,
@@ -189,7 +213,7 @@ def made(call: Call, session: Media) -> dict[str, Any]:
         ready_at=call.now + timedelta(seconds=session.data["slow"]),
         failed=bool(outcome),
         used=True,
-        data={"video": resource, "outcome": outcome, "notify": session.data["notify"]},
+        data={"video": resource, "outcome": outcome, "notify": session.data["notify"], "digest": digest},
     )
     if not outcome:
         publish(call, session.account, video_id, resource)
@@ -204,13 +228,23 @@ def made(call: Call, session: Media) -> dict[str, Any]:
     return answer
 
 
-def fate(clip: Clip | None, *, fails: bool) -> dict[str, str]:
+def is_twin(channel: str, digest: str) -> bool:
+    """Return whether a unique channel shows a video of the same bytes already."""
+    if "unique" not in words_of(channel):
+        return False
+    equal = videos_of(channel).filter(failed=False, data__digest=digest).values("external_id")
+    return Post.objects.alive().of(ID, channel).filter(external_id__in=equal).exists()
+
+
+def fate(clip: Clip | None, *, fails: bool, is_twin: bool) -> dict[str, str]:
     """Return how the processing of a file will fail; empty if it succeeds."""
     if clip is None:
         return {"uploadStatus": "failed", "failureReason": "invalidFile"}
     if clip.seconds > MAX_SECONDS:
         return {"uploadStatus": "rejected", "rejectionReason": "length"}
-    return {"uploadStatus": "failed", "failureReason": "conversion"} if fails else {}
+    if fails:
+        return {"uploadStatus": "failed", "failureReason": "conversion"}
+    return {"uploadStatus": "rejected", "rejectionReason": "duplicate"} if is_twin else {}
 
 
 def publish(call: Call, channel: str, video_id: str, resource: dict[str, Any]) -> None:
