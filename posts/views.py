@@ -215,7 +215,10 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     @extend_schema(request={"multipart/form-data": uploads.UploadInput}, responses={201: MediaSerializer})
     @action(detail=True, methods=["post"], parser_classes=[uploads.UploadParser])
     def media(self, request: Request, **kwargs: Any) -> Response:
-        """Add a file to a draft or scheduled post; the bytes decide what it is."""
+        """Add a file to a draft or scheduled post; the bytes decide what it is.
+
+        A large video takes minutes. Send an Idempotency-Key: if the response is lost, a repeat adds no second file.
+        """
         values = self.read(uploads.UploadInput)
 
         def prepare() -> AbstractContextManager[files.Stored]:
