@@ -379,6 +379,7 @@ def review(message: str, outcome: Outcome | None = None) -> dict[str, Any]:
         "status": TargetStatus.NEEDS_REVIEW,
         "due_at": None,
         "outcome_unknown": True,
+        "published_at": None,
         "error": failure(ErrorCode.OUTCOME_UNKNOWN, message, network_code=network_code),
     }
 

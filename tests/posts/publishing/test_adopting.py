@@ -1,6 +1,7 @@
 """What late answers named is published, whatever became of its target; nothing is sent again beside it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from accounts.services import disconnect
 from ouipost.claims import Claim, database_now
 from posts import pausing, reviewing, services
 from posts.models import Post, Target
+from posts.operating.stuck import in_doubt
 from posts.publishing.outcomes import Undecidable
 from posts.publishing.past_answers import late_posts, said_to_be_there
 from posts.publishing.settling import settle_all
@@ -230,6 +232,19 @@ def test_a_thread_of_which_a_late_answer_names_a_part_was_published_once(
 
     assert Target.objects.get(pk=ended.pk).published_at == ended.published_at
     assert [each for each in told() if each == "post.published"] == ["post.published"]
+
+
+def test_a_thread_of_which_late_answers_name_several_posts_is_found_by_who_looks_for_doubt(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    ended, sender = cut_short(workspace, network)
+    another = replace(sender, fence=sender.fence + 1)
+
+    settle_all([make_result(sender, SECOND), make_result(another, Published(remote_id="43", url=""))])
+
+    settled = Target.objects.get(pk=ended.pk)
+    assert (settled.status, settled.published_at, status_of(ended.post)) == ("needs_review", None, "needs_review")
+    assert [each.pk for each in in_doubt()] == [ended.pk]
 
 
 def test_a_thread_that_goes_on_after_a_late_answer_is_not_published_yet(

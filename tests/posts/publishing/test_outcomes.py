@@ -258,6 +258,7 @@ def test_a_lost_answer_goes_to_a_person_where_the_network_tells_nothing() -> Non
         "status": "needs_review",
         "due_at": None,
         "outcome_unknown": True,
+        "published_at": None,
         "error": failure("OUTCOME_UNKNOWN", "lost", who_acts="caller"),
     }
 
