@@ -19,7 +19,7 @@ MOST_RECKONED = 1000
 """Posts by which a place is estimated, at most."""
 REPLIES_ARE_FREE = [each.id for each in platforms.ALL if not each.replies_use_pace]
 NEEDS_PLACE = Q(
-    Q(sends=0) | Q(sent_at__lt=F("scheduled_at")),
+    Q(sends=0) | Q(sent_at=None) | Q(sent_at__lt=F("scheduled_at")),
     Q(remote_id="") | ~Q(platform__in=REPLIES_ARE_FREE),
     outcome_unknown=False,
 )
@@ -54,10 +54,12 @@ class Placed(Protocol):
 
 def needs_place(target: Placed) -> bool:
     """Return whether a target needs one of its account's places. A look for an earlier send, or the engine's repetition
-    of one, does not; a send that was scheduled again since does. Nor do replies where another quota counts them."""
+    of one, does not; a send that was scheduled again since does, and so does one that only a restore had supposed. Nor
+    do replies where another quota counts them."""
     is_free = bool(target.remote_id) and target.platform in REPLIES_ARE_FREE
     is_anew = target.sent_at is not None and target.scheduled_at is not None and target.sent_at < target.scheduled_at
-    return not target.outcome_unknown and not is_free and (not target.sends or is_anew)
+    was_never_sent = not target.sends or target.sent_at is None
+    return not target.outcome_unknown and not is_free and (was_never_sent or is_anew)
 
 
 def is_in_line(post: Post, *, now: datetime) -> bool:

@@ -104,7 +104,8 @@ def _sent_since(target: Target, *, since: datetime) -> dict[str, Any]:
 
 
 def _looked_for(target: Target, *, now: datetime) -> dict[str, Any]:
-    due, workspace = target.scheduled_at or now, target.account.workspace
+    due = max(filter(None, [target.scheduled_at, target.due_at]), default=now)  # it may have waited for its place
+    workspace = target.account.workspace
     held_up_by = [each for each in pauses.after(due) if each.covers(target.account_id, target.platform, workspace.pk)]
     given = now if is_too_late(due, held_up_by, workspace=workspace, now=now) else now + GIVE_UP_AFTER
     return {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": given, "error": None, "waits_for": ""}

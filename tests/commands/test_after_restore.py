@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import Pause, PauseScope, SocialAccount
 from accounts.platforms.errors import Duplicate
+from accounts.platforms.limits import Allowance
 from accounts.platforms.shapes import Published
 from adminapi.management.commands import reconcile
 from adminapi.models import Mark
@@ -27,7 +29,7 @@ from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
 from tests.factories import NOW, make_account, make_post
 from tests.posts.conftest import install
-from tests.posts.fakes import ACTOR, LOST, HandledNetwork, KeyedNetwork, ScriptedNetwork, claim_targets
+from tests.posts.fakes import ACTOR, LOST, HandledNetwork, KeyedNetwork, ScriptedNetwork, claim_targets, publish_claimed
 from workspaces.models import Workspace
 
 run = partial(lines_of, "reconcile", "--after-restore")
@@ -155,6 +157,38 @@ def test_what_is_too_late_by_now_fails_instead(workspace: Workspace, network: Sc
 
     assert (status, network.sent, Target.objects.get().status) == (0, [], "failed")
     assert lines[-2] == "Of 1: 1 failed."
+
+
+@pytest.mark.usefixtures("worker")
+def test_what_is_not_there_waits_for_its_place_in_the_accounts_pace(
+    workspace: Workspace, network: ScriptedNetwork, clock: Clock, settings: Settings
+) -> None:
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Allowance(most=4, seconds=3600)}
+    account = make_account(workspace)
+    for _ in range(8):
+        make_due(workspace, account=account)
+
+    _, lines = run("--since", "2h")
+    pausing.resume("all", actor=ACTOR, now=database_now())
+    while held := claim_targets(10):
+        for each in held:
+            publish_claimed(each)
+
+    waiting = Target.objects.filter(due_at__gt=database_now() + timedelta(minutes=20))
+    assert (lines[-2], len(network.sent), waiting.count()) == ("Of 8: 8 not out.", 2, 6)
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("place", [-AN_HOUR, AN_HOUR], ids=["has come", "is still to come"])
+def test_what_waited_for_its_place_is_late_only_from_then_on(
+    workspace: Workspace, network: ScriptedNetwork, place: timedelta
+) -> None:
+    make_due(workspace, ago=8 * AN_HOUR)
+    Target.objects.update(due_at=database_now() + place)
+
+    _, lines = run("--since", "9h")
+
+    assert (lines[-2], Target.objects.get().status) == ("Of 1: 1 not out.", "publishing")
 
 
 def test_time_paused_makes_nothing_late(workspace: Workspace, network: ScriptedNetwork) -> None:

@@ -391,7 +391,9 @@ def test_a_free_place_is_for_the_next_in_line(workspace: Workspace, pace: Allowa
 
 
 @pytest.mark.parametrize(
-    "stands", [{"outcome_unknown": True, "armed_at": NOW}, {"sends": 1}], ids=["a look", "counted"]
+    "stands",
+    [{"outcome_unknown": True, "armed_at": NOW}, {"sends": 1, "sent_at": F("scheduled_at")}],
+    ids=["a look", "counted"],
 )
 def test_what_needs_no_place_neither_waits_for_one_nor_takes_one(
     workspace: Workspace, pace: Allowance, stands: dict[str, Any]
