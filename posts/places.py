@@ -74,8 +74,11 @@ def begun(posts: Collection[str]) -> TargetQuerySet:
 
 
 def goes_out_later(account: SocialAccount, at: datetime | None) -> Phrase | None:
-    """Return a message if the account's pace does not let a post go out that is scheduled for this time."""
-    if at is None or at < timezone.now():
+    """Return a message if the account's pace does not let a post go out that is scheduled for this time.
+
+    A stand-in for an account that is not connected has nothing to post before.
+    """
+    if account.pk is None or at is None or at < timezone.now():
         return None
     place = _last_place(account, until=at)
     if place is None or place < at + SOON:

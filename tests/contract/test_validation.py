@@ -92,6 +92,12 @@ def test_a_network_without_an_account_is_checked_all_the_same(api: ApiClient) ->
     assert data["issues"][1]["fix"] == 'POST /api/accounts {"platform": "linkedin"}'
 
 
+def test_a_network_without_an_account_is_an_issue_of_a_scheduled_post_as_well(api: ApiClient) -> None:
+    body = {"content": "Hi", "platforms": ["threads"], "scheduled_at": "2100-06-01T09:00:00Z"}
+
+    assert rules_of(data_of(api.post(PATH, body))) == [("threads", "account_not_connected")]
+
+
 def test_a_warning_leaves_a_post_valid(api: ApiClient, workspace: Workspace) -> None:
     account = make_account(workspace, status="expired")
 
