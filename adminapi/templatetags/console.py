@@ -79,7 +79,10 @@ OUTCOMES = {
     "late": gettext_lazy("The answer came late."),
 }
 """Sentences for the outcomes of calls."""
-OWN_OUTCOMES = {"not_taken", "not_ready", "make_again", "blob_missing", "clocks_differ", "upload_over"}
+OWN_OUTCOMES = {
+    *("not_taken", "not_ready", "make_again", "unexplained", "not_fetched"),
+    *("blob_missing", "clocks_differ", "upload_over"),
+}
 """Outcomes of single networks; they are shown as `unavailable`."""
 
 

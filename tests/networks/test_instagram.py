@@ -14,7 +14,7 @@ from accounts.platforms.errors import AppStopped, AuthExpired, RateLimited, Reje
 from accounts.platforms.instagram import Instagram
 from accounts.platforms.instagram.errors import WORDS
 from accounts.platforms.meta.containers import CONTAINER_LIVES, IN_VAIN
-from accounts.platforms.meta.failures import MakeAgain, NotReady
+from accounts.platforms.meta.failures import MakeAgain, NotFetched, NotReady
 from accounts.platforms.shapes import (
     Account,
     AccountNumbers,
@@ -292,6 +292,7 @@ class TestInstagram(ContainerCase):
     quota_call = quota()
     full = quota(50).gets
     failed_for_good = "Error: Media upload has failed with error code 2207026"
+    most_failures = 3
     failed_for_now = "Error: Media upload has failed with error code 2207053"
     worth_another = graph_error(100, 2207053)
     too_early = graph_error(9007, 2207027, is_transient=False)
@@ -354,7 +355,7 @@ class TestInstagram(ContainerCase):
     @pytest.mark.parametrize(
         ("answer", "meaning"),
         [
-            (graph_error(-2, 2207003), (MakeAgain, "PLATFORM_UNAVAILABLE", "operator")),
+            (graph_error(-2, 2207003), (NotFetched, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(-2, 2207020), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
             (graph_error(-1, 2207001), (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (graph_error(-1, 2207032), (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
@@ -368,7 +369,7 @@ class TestInstagram(ContainerCase):
             (graph_error(100, 2207028), (Rejected, "CONTENT_REJECTED", "caller")),
             (graph_error(100, 2207040), (Rejected, "CONTENT_REJECTED", "caller")),
             (graph_error(352, 2207026), (Rejected, "MEDIA_REJECTED", "caller")),
-            (graph_error(9004, 2207052), (MakeAgain, "PLATFORM_UNAVAILABLE", "operator")),
+            (graph_error(9004, 2207052), (NotFetched, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(9007, 2207027), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
             (graph_error(36000, 2207004), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(36001, 2207005), (Rejected, "MEDIA_REJECTED", "caller")),
@@ -406,20 +407,15 @@ class TestInstagram(ContainerCase):
 
         assert (error.network_code, error.message) == ("36003/2207009", "Instagram says: The picture is too wide.")
 
-    def test_a_file_that_cannot_be_fetched_is_given_three_times(self) -> None:
-        handles: Any = {}
-        kinds = []
-        for _ in range(3):
-            saved = Saved()
-            session = FakeSession(replace(self.created[0], gets=graph_error(9004, 2207052)))
-            operation = self.operation(self.first.content, handles=handles)
-            with pytest.raises((MakeAgain, Rejected)) as caught:
-                self.connector.prepare(session, operation, saved)
-            handles = saved.handles[-1] if saved.handles else handles
-            kinds.append(type(caught.value).__name__)
+    def test_a_file_that_cannot_be_fetched_is_given_again_and_not_counted(self) -> None:
+        saved = Saved()
+        session = FakeSession(replace(self.created[0], gets=graph_error(9004, 2207052)))
 
-        assert kinds == ["MakeAgain", "MakeAgain", "ProcessingFailed"]
-        assert (caught.value.code, caught.value.who_acts) == ("MEDIA_REJECTED", "operator")
+        with pytest.raises(NotFetched) as caught:
+            self.connector.prepare(session, self.operation(self.first.content, handles={"failures": 2}), saved)
+
+        assert saved.handles[-1] == {"failures": 2}
+        assert (caught.value.code, caught.value.who_acts) == ("PLATFORM_UNAVAILABLE", "operator")
 
     @pytest.mark.parametrize(
         ("reason", "words", "is_final", "who_acts"),
@@ -437,7 +433,8 @@ class TestInstagram(ContainerCase):
 
         assert raised.message == f"Instagram could not use the file: {words}."
         assert isinstance(raised, MakeAgain) != is_final
-        assert (raised.code, raised.who_acts) == ("MEDIA_REJECTED", who_acts)
+        assert raised.who_acts == who_acts
+        assert raised.code == ("PLATFORM_UNAVAILABLE" if who_acts == "operator" else "MEDIA_REJECTED")
 
     def test_an_error_of_the_server_is_tried_once_more_as_it_may_be_a_block_in_disguise(self) -> None:
         ready, operation = status("18001"), self.prepared(IMAGE)

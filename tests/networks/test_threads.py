@@ -8,7 +8,7 @@ import pytest
 
 from accounts.platforms.base import Recovery
 from accounts.platforms.errors import AuthExpired, PlatformError, RateLimited, Rejected, StillWorking, Unavailable
-from accounts.platforms.meta.failures import MakeAgain, NotReady
+from accounts.platforms.meta.failures import MakeAgain, NotFetched, NotReady
 from accounts.platforms.shapes import (
     Account,
     AccountNumbers,
@@ -243,6 +243,7 @@ class TestThreads(ContainerCase):
     quota_call = quota()
     full = quota(250).gets
     failed_for_good = "FAILED_PROCESSING_AUDIO"
+    most_failures = 6
     failed_for_now = "UNKNOWN"
     worth_another = graph_error(1, 2207052)
     too_early = graph_error(24)
@@ -274,7 +275,7 @@ class TestThreads(ContainerCase):
             (graph_error(24), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
             (graph_error(24, 2207008), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
             (graph_error(24, 4279009), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
-            (graph_error(1, 2207052), (MakeAgain, "PLATFORM_UNAVAILABLE", "operator")),
+            (graph_error(1, 2207052), (NotFetched, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(4, 2207051), (Rejected, "CONTENT_REJECTED", "account_owner")),
             (graph_error(10, 4279013), (Rejected, "CONTENT_REJECTED", "account_owner")),
             (graph_error(4279013), (Rejected, "CONTENT_REJECTED", "account_owner")),

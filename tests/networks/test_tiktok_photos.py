@@ -1,4 +1,4 @@
-"""Photos that TikTok fetches: found again after a lost answer, sent at most twice."""
+"""Photos that TikTok fetches: found again after a lost answer, sent at most twice without TikTok's word on them."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 
 from accounts.platforms.base import Recovery
 from accounts.platforms.errors import ProcessingFailed, RateLimited, StillWorking, Unknown
-from accounts.platforms.shapes import Content
-from tests.networks.platform_case import NOW, FakeSession, Saved, later, make_image
+from accounts.platforms.shapes import Content, Operation
+from tests.networks.platform_case import NOW, Call, FakeSession, Saved, later, make_image
 from tests.networks.tiktok_calls import (
     ONESELF,
     PHOTO_ID,
@@ -24,6 +24,7 @@ from tests.networks.tiktok_calls import (
     status,
 )
 
+UNFETCHED = status(PHOTO_ID, "FAILED", fail_reason="photo_pull_failed")
 OWN, OTHER = listed("Three loaves"), listed("Four loaves", id="5")
 
 
@@ -59,21 +60,45 @@ class TestPhotos(Steps):
         [found] = self.recover(replace(sent, now=later(days=3, seconds=60)), asked)
         assert found.remote_id == PHOTO_ID
 
-    def test_photos_that_tiktok_could_not_fetch_are_sent_once_more_and_then_looked_for(self) -> None:
-        operation = self.sent(PHOTOS)
-        failed = status(PHOTO_ID, "FAILED", fail_reason="photo_pull_failed")
+    @pytest.mark.parametrize(
+        ("minutes", "pause"), [(0, 60), (0.5, 60), (1, 120), (30, 3600), (60, 7200), (239, 7200), (240, None)]
+    )
+    def test_photos_that_tiktok_could_not_fetch_are_sent_again_for_six_hours(
+        self, minutes: float, pause: float | None
+    ) -> None:
+        operation = replace(self.sent(PHOTOS), now=later(minutes=minutes))
 
-        handles = self.waiting(operation, failed).handles
-        assert handles is not None
-        operation = replace(operation, handles=handles)
+        with pytest.raises(ProcessingFailed if pause is None else StillWorking) as caught:
+            self.recover(operation, UNFETCHED)
+
+        assert getattr(caught.value, "retry_after", None) == pause
+        assert caught.value.network_code == "photo_pull_failed"
+
+    def test_photos_that_tiktok_could_not_fetch_are_not_looked_for_before_they_are_sent_again(self) -> None:
+        operation = self.sent(PHOTOS)
+
+        operation = self.given_up(operation, UNFETCHED)
         assert self.recover(operation) == []
         operation = replace(operation, handles=self.prepare(operation))
 
         assert self.connector.recovery_of(operation) == Recovery.LOOK
-        with pytest.raises(ProcessingFailed):
-            self.recover(replace(operation, handles={**operation.handles, "publish_id": PHOTO_ID}), failed)
+        assert self.connector.may_send_again(operation)
 
-    @pytest.mark.parametrize("before", [{}, {"given_up": True}], ids=["answer lost", "given up"])
+    def test_photos_whose_first_answer_was_lost_are_sent_again_only_by_tiktoks_word(self) -> None:
+        lost = self.prepared(PHOTOS)
+        again = replace(lost, handles=self.prepare(lost))
+
+        unfetched = self.given_up(replace(again, handles={**again.handles, "publish_id": PHOTO_ID}), UNFETCHED)
+        once_more = replace(unfetched, handles=self.prepare(unfetched))
+
+        assert [self.connector.may_send_again(each) for each in (again, unfetched, once_more)] == [False, True, False]
+
+    def given_up(self, operation: Operation, failed: Call) -> Operation:
+        handles = self.waiting(operation, failed).handles
+        assert handles is not None
+        return replace(operation, handles=handles)
+
+    @pytest.mark.parametrize("before", [{}, {"given_up": "internal"}], ids=["answer lost", "given up"])
     def test_a_worker_that_dies_before_it_sends_the_photos_once_more_has_not_sent_them_twice(
         self, before: dict[str, Any]
     ) -> None:

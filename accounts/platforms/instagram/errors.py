@@ -20,13 +20,13 @@ from accounts.platforms.errors import (
 from accounts.platforms.http import Answer, decoded, dig_text, facts_of
 from accounts.platforms.meta import errors as meta_errors
 from accounts.platforms.meta.containers import QUOTA_WAIT
-from accounts.platforms.meta.failures import MakeAgain, NotReady
+from accounts.platforms.meta.failures import MakeAgain, NotFetched, NotReady
 from ouipost.phrases import Phrase
 
 NAME = "Instagram"
 NOT_READY_WAIT = 30.0
 NOT_READY = {"2207027", "2207008", "2207020"}
-MADE_AGAIN = {"2207003", "2207052", "2207053", "2207076", "2207077", "2207082"}
+MADE_AGAIN = {"2207053", "2207076", "2207077", "2207082"}
 NOT_FETCHED = {"2207003", "2207052"}
 TRANSIENT = {"2207001", "2207032", "2207085"}
 DAY_IS_FULL = "2207042"
@@ -51,7 +51,7 @@ ALONE = {
 }
 """The subcodes of codes with one meaning, for an answer that has no subcode."""
 KNOWN = {
-    *(NOT_READY | MADE_AGAIN | TRANSIENT | {DAY_IS_FULL} | OWNER_ACTS | BAD_MEDIA | REFUSED),
+    *(NOT_READY | NOT_FETCHED | MADE_AGAIN | TRANSIENT | {DAY_IS_FULL} | OWNER_ACTS | BAD_MEDIA | REFUSED),
     *(TRANSIENT_CODES | set(ALONE)),
 }
 
@@ -78,8 +78,10 @@ def classify(answer: Answer) -> PlatformError:
 def _waiting(subcode: str, facts: dict[str, Any]) -> PlatformError | None:
     if subcode in NOT_READY:
         return NotReady(retry_after=NOT_READY_WAIT, **facts)
+    if subcode in NOT_FETCHED:
+        return NotFetched(**facts)
     if subcode in MADE_AGAIN:
-        return MakeAgain(who_acts=_who_acts(subcode), **facts)
+        return MakeAgain(**facts)
     if subcode in TRANSIENT:
         return Unavailable(**facts)
     if subcode == DAY_IS_FULL:
@@ -102,18 +104,11 @@ def failure(reason: str) -> PlatformError:
     found = SUBCODE.search(reason)
     subcode = found[0] if found else ""
     words = WORDS.get(subcode, Phrase("it says: {quoted}", quoted=reason) if reason else Phrase("it does not say why"))
+    message = Phrase("{network} could not use the file: {words}.", network=NAME, words=words)
+    if subcode in NOT_FETCHED:
+        return NotFetched(message, network_code=subcode)
     kind = MakeAgain if subcode in MADE_AGAIN | TRANSIENT | NOT_READY else ProcessingFailed
-    return kind(
-        Phrase("{network} could not use the file: {words}.", network=NAME, words=words),
-        network_code=subcode,
-        code=ErrorCode.MEDIA_REJECTED,
-        who_acts=_who_acts(subcode),
-    )
-
-
-def _who_acts(subcode: str) -> WhoActs | None:
-    """Return the operator for a file that was not fetched: Instagram fetches files from our public address."""
-    return WhoActs.OPERATOR if subcode in NOT_FETCHED else None
+    return kind(message, network_code=subcode, code=ErrorCode.MEDIA_REJECTED)
 
 
 def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError | None:

@@ -3,7 +3,7 @@
 from accounts.platforms.errors import ErrorCode, PlatformError, ProcessingFailed, Rejected, WhoActs
 from accounts.platforms.http import Answer
 from accounts.platforms.meta import errors as meta_errors
-from accounts.platforms.meta.failures import MakeAgain, NotReady
+from accounts.platforms.meta.failures import NotFetched, NotReady, Unexplained
 from ouipost.phrases import Phrase
 
 NAME = "Threads"
@@ -12,8 +12,8 @@ NOT_READY = "24"
 RESTRICTED = "4279013"
 NOT_FETCHED = "FAILED_DOWNLOADING_VIDEO"
 IMAGE_NOT_FETCHED = "2207052"
-"""Refused at once with the code of a temporary error; three tries are enough to see that it is permanent."""
-MADE_AGAIN = {NOT_FETCHED, "UNKNOWN"}
+"""Refused at once with the code of a temporary error."""
+UNKNOWN = "UNKNOWN"
 WORDS = {
     "FAILED_DOWNLOADING_VIDEO": Phrase("it could not fetch the file from this installation's public address"),
     "FAILED_PROCESSING_AUDIO": Phrase("it cannot play its sound"),
@@ -24,7 +24,7 @@ WORDS = {
     "INVALID_FRAME_RATE": Phrase("it has too many or too few frames a second"),
     "INVALID_AUDIO_CHANNELS": Phrase("it does not take its number of audio channels"),
     "INVALID_AUDIO_CHANNEL_LAYOUT": Phrase("it does not take its layout of audio channels"),
-    "UNKNOWN": Phrase("it does not say why"),
+    UNKNOWN: Phrase("it does not say why"),
 }
 
 
@@ -35,7 +35,7 @@ def classify(answer: Answer) -> PlatformError:
     if codes[0] == NOT_READY:
         return NotReady(retry_after=NOT_READY_WAIT, **error.facts)
     if IMAGE_NOT_FETCHED in codes:
-        return MakeAgain(who_acts=WhoActs.OPERATOR, **error.facts)
+        return NotFetched(**error.facts)
     if RESTRICTED in codes:
         return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
     return error
@@ -43,8 +43,9 @@ def classify(answer: Answer) -> PlatformError:
 
 def failure(reason: str) -> PlatformError:
     """Return the error of a container that failed for this reason."""
-    words = WORDS.get(reason, Phrase("it says: {quoted}", quoted=reason) if reason else WORDS["UNKNOWN"])
-    kind = MakeAgain if reason in MADE_AGAIN or not reason else ProcessingFailed
+    words = WORDS.get(reason or UNKNOWN, Phrase("it says: {quoted}", quoted=reason))
     message = Phrase("Threads could not use the file: {words}.", words=words)
-    who_acts = WhoActs.OPERATOR if reason == NOT_FETCHED else None
-    return kind(message, network_code=reason, code=ErrorCode.MEDIA_REJECTED, who_acts=who_acts)
+    if reason == NOT_FETCHED:
+        return NotFetched(message, network_code=reason)
+    kind = Unexplained if reason in ("", UNKNOWN) else ProcessingFailed
+    return kind(message, network_code=reason, code=ErrorCode.MEDIA_REJECTED)

@@ -210,7 +210,8 @@ class TikTok(TikTokApi):
 
     def may_send_again(self, operation: Operation) -> bool:
         """Photos that were sent twice without a trace are not sent again: TikTok may list them hours later."""
-        return bool(operation.content.video) or not operation.handles.get("again")
+        handles = operation.handles
+        return bool(operation.content.video) or "given_up" in handles or not handles.get("again")
 
     def _status(self, session: Session, account: Account, publish_id: str) -> Any:
         body = {"publish_id": publish_id}

@@ -65,7 +65,6 @@ ADVICE = {
 AUTH_REMOVED = "auth_removed"
 INTERNAL = "internal"
 NOT_FETCHED = ("video_pull_failed", "photo_pull_failed")
-WORTH_ANOTHER_TRY = {INTERNAL, *NOT_FETCHED}
 BAD_MEDIA = {
     "file_format_check_failed": Phrase("the file's format"),
     "duration_check_failed": Phrase("the video's duration"),

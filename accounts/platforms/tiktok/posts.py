@@ -19,6 +19,8 @@ MODERATION = timedelta(minutes=1)
 """A public post mostly has its id after this time; a longer wait would delay the report of a published post."""
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 PAUSE_FOR_ID, PAUSE_AFTER_FAILURE = 10.0, 60.0
+LONGEST_PAUSE_FOR_FILES, FETCHED_WITHIN = 7200.0, 21_600.0
+"""Seconds: the longest pause before photos that TikTok could not fetch are sent again, and the time for that."""
 PHOTOS = "photos"
 PHOTO = "photo"
 
@@ -31,11 +33,14 @@ def is_public(content: Content) -> bool:
 def for_this_try(operation: Operation, handles: Handles) -> Handles:
     """Return the handles for this try, marked if photos, or a post that TikTok gave up, are sent once more.
 
-    The mark must not be saved before they are sent: a process that dies before that has not sent them again.
+    The mark must not be saved before they are sent: a process that dies before that has not sent them again. Photos
+    that TikTok could not fetch are certainly not there: they are sent as if for the first time.
     """
+    given_up = handles.get("given_up")
     photos_again = operation.armed_at is not None and operation.content.video is None
-    marked = {"again": True} if photos_again or "given_up" in handles else {}
-    return {name: handle for name, handle in handles.items() if name != "given_up"} | marked
+    is_marked = given_up not in tiktok_errors.NOT_FETCHED and (photos_again or given_up is not None)
+    left = {name: handle for name, handle in handles.items() if name != "given_up"}
+    return left | ({"again": True} if is_marked else {})
 
 
 def about_to_be_whole(handles: Handles) -> Handles:
@@ -126,15 +131,33 @@ def misses_bytes(operation: Operation, arrived: int | None) -> bool:
 
 
 def given_up(operation: Operation, reason: str) -> PlatformError:
-    """Return the error of a post that TikTok gave up; for a temporary reason the post is sent once more."""
-    if reason not in tiktok_errors.WORTH_ANOTHER_TRY or operation.handles.get("again"):
+    """Return the error of a post that TikTok gave up; for a temporary reason the post is sent again."""
+    pause = _pause_before_another(operation, reason)
+    if pause is None:
         return tiktok_errors.given_up(reason)
+    if reason in tiktok_errors.NOT_FETCHED:
+        told = Phrase("TikTok could not fetch the files from this installation's public address: they are sent again.")
+    else:
+        told = Phrase("TikTok gave up on the post: it is sent once more.")
     return StillWorking(
-        Phrase("TikTok gave up on the post: it is sent once more."),
-        retry_after=PAUSE_AFTER_FAILURE,
-        handles=without_post(operation.handles) | {"given_up": True},
+        told,
+        retry_after=pause,
+        handles=without_post(operation.handles) | {"given_up": reason},
         network_code=reason,
     )
+
+
+def _pause_before_another(operation: Operation, reason: str) -> float | None:
+    """Return the seconds before the post is sent again; None if it is not.
+
+    After an error of TikTok's it is sent once more. If TikTok could not fetch the files, it is sent again for hours,
+    with growing pauses: the web process may be away while the workers run.
+    """
+    if reason in tiktok_errors.NOT_FETCHED:
+        pause = min(max(2 * operation.waited, PAUSE_AFTER_FAILURE), LONGEST_PAUSE_FOR_FILES)
+        return pause if operation.waited + pause < FETCHED_WITHIN else None
+    is_first = reason == tiktok_errors.INTERNAL and not operation.handles.get("again")
+    return PAUSE_AFTER_FAILURE if is_first else None
 
 
 def published(operation: Operation, publish_id: str, status: Any) -> Published:

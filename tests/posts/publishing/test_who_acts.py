@@ -26,7 +26,7 @@ from accounts.platforms.errors import (
     WhoActs,
 )
 from accounts.platforms.linkedin.errors import UploadOver
-from accounts.platforms.meta.failures import MakeAgain, NotReady
+from accounts.platforms.meta.failures import MakeAgain, NotFetched, NotReady, Unexplained
 from accounts.platforms.shapes import App
 from ouipost.claims import database_now
 from posts.advice import BY_CODE, advise
@@ -51,15 +51,16 @@ from workspaces.models import Workspace
 Ending = tuple[str, str, bool, str]
 """Status, code, whether asking again can help, who acts."""
 
-CAUSES = (BlobMissing, MakeAgain, NotReady, NotTaken, UploadOver)
+CAUSES = (BlobMissing, MakeAgain, NotReady, NotTaken, Unexplained, UploadOver)
 """Networks' own reasons why something was surely not taken."""
+OPERATORS = (AppStopped, ClocksDiffer, NotFetched, Outdated)
 BY_CLASS: dict[type[PlatformError], Ending] = {
     Rejected: ("failed", "CONTENT_REJECTED", False, "caller"),
     Duplicate: ("failed", "CONTENT_REJECTED", False, "caller"),
     AuthExpired: ("failed", "TOKEN_REVOKED", False, "account_owner"),
     Unavailable: ("failed", "PLATFORM_UNAVAILABLE", True, "network"),
     **dict.fromkeys(CAUSES, ("failed", "PLATFORM_UNAVAILABLE", True, "network")),
-    **dict.fromkeys((AppStopped, ClocksDiffer, Outdated), ("failed", "PLATFORM_UNAVAILABLE", True, "operator")),
+    **dict.fromkeys(OPERATORS, ("failed", "PLATFORM_UNAVAILABLE", True, "operator")),
     ProcessingFailed: ("failed", "MEDIA_REJECTED", False, "caller"),
     RateLimited: ("failed", "RATE_LIMITED_BY_PLATFORM", True, "network"),
 }
@@ -220,7 +221,7 @@ def test_what_the_engine_itself_ends_says_who_acts_and_is_shown_with_the_same_ke
 
 def test_the_advice_knows_every_code_and_agrees_with_the_errors() -> None:
     # The word of what is the operator's to mend goes before the table.
-    by_class = [told for error, told in BY_CLASS.items() if not issubclass(error, (AppStopped, ClocksDiffer))]
+    by_class = [told for error, told in BY_CLASS.items() if not issubclass(error, OPERATORS)]
     by_itself: list[Any] = [*by_class, OUTCOME_UNKNOWN, OURS[be_late], OURS[crash]]
 
     assert set(BY_CODE) == PER_TARGET
