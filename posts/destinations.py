@@ -193,6 +193,17 @@ def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destination
     return replace(found, missing=missing, called_off=frozenset(found.missing) - frozenset(missing))
 
 
+def going_to(post: Post) -> Destinations:
+    """Return where a post goes as it stands: what was called off stays so, also if the account is connected again."""
+    found = of(post)
+    if post.status == PostStatus.DRAFT:
+        return found
+    cancelled = Target.objects.placed().filter(post=post, status=TargetStatus.CANCELLED)
+    called_off = found.called_off | set(cancelled.values_list("account", flat=True))
+    accounts = [account for account in found.accounts if account.pk not in called_off]
+    return replace(found, accounts=accounts, called_off=frozenset(called_off))
+
+
 def _as_placed(post: Post) -> list[str]:
     """Return the post's destinations, with each network replaced by the account that the post has or had there."""
     rows = Target.objects.placed().filter(post=post).order_by("-pk")

@@ -356,12 +356,13 @@ def unschedule_post(post: Post, *, actor: Actor) -> Post:
 def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     """Make a draft, scheduled or missed post due now; any other is returned as it stands, and nothing is sent twice.
 
-    So is a post that is due and waits for its account's pace: it keeps its place.
+    So is a post that is due and waits for its account's pace: it keeps its place. What has a time goes now to whom it
+    would go then: not to an account that was disconnected meanwhile, and is connected again.
     """
     locked = lock(post)
     if locked.status not in SCHEDULABLE or is_in_line(locked, now=now):
         return locked
-    found = destinations.of(locked)
+    found = destinations.going_to(locked)
     targets = destinations.place(locked, found)
     require_publishable(locked, found)
     before = snapshot(locked)

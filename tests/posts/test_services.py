@@ -463,6 +463,18 @@ def test_an_edit_asks_nothing_of_an_account_that_the_post_does_not_go_to(
         services.update_post(post, values={"platforms": [each.pk for each in accounts]}, actor=ACTOR, now=NOW)
 
 
+def test_publishing_sends_nothing_to_an_account_that_the_post_does_not_go_to(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    post = make_mixed(workspace, accounts, "scheduled", "scheduled", scheduled_at=SOON)
+    disconnect(accounts[1], actor=SYSTEM, now=NOW)
+    accounts[1].save()  # connected again, but the post goes there only once it is named, or given another time
+
+    services.publish_post(post, actor=ACTOR, now=NOW)
+
+    assert states(post) == ["publishing", "cancelled"]
+
+
 def test_what_fits_no_more_is_given_no_other_time(workspace: Workspace, accounts: list[SocialAccount]) -> None:
     post = make_mixed(workspace, accounts, "scheduled", "scheduled", scheduled_at=SOON, content=TOO_LONG)
 
