@@ -68,7 +68,8 @@ def test_everybody_is_told_what_a_target_really_waits_for_and_until_when(
     account = make_account(workspace, held_until=ends.get("account"), paced_at=ends.get("pace"))
     target = make_due(workspace, account, scheduled_at=now - 60 * MINUTE)
     due_at = now + stands.get("due", -60) * MINUTE + BEHIND
-    Target.objects.update(due_at=due_at, error=stands.get("error"), sends=stands.get("sends", 0))
+    sent = {"sends": stands["sends"], "sent_at": now} if "sends" in stands else {}
+    Target.objects.update(due_at=due_at, error=stands.get("error"), **sent)
     Network.objects.create(pk="sandbox:facebook", held_until=ends.get("network"), recent_calls=stands.get("calls", "-"))
 
     [finding] = Search(now=now, cutoff=now - 5 * MINUTE).run().findings

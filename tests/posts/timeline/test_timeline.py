@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from pytest_django.fixtures import Settings
 
 from accounts.models import Network, SocialAccount
@@ -219,7 +220,7 @@ def test_a_hold_that_is_over_is_no_reason(workspace: Workspace, network: Scripte
     ("stands", "message"),
     [
         ({}, "The account's pace is 1 in 60 minutes: this post takes the next free place."),
-        ({"sends": 1}, "It waits for its turn."),
+        ({"sends": 1, "sent_at": F("scheduled_at")}, "It waits for its turn."),
         ({"outcome_unknown": True, "armed_at": NOW}, "Whether Facebook has it is found out at the next try."),
     ],
     ids=["a new send", "counted", "a look"],
