@@ -1,10 +1,15 @@
-"""A network on paper in the place of the real ones."""
+"""A network on paper in the place of the real ones, and a client where the simulated ones are called."""
+
+from collections.abc import Iterator
 
 import pytest
 
 from accounts import registry, tokens
 from accounts.models import SocialAccount
+from adminapi.management.client import Client
+from tests.conftest import ApiClient
 from tests.factories import make_account
+from tests.in_process import BASE, in_process
 from tests.posts.fakes import HandledNetwork, KeyedNetwork, OpaqueNetwork, ScriptedNetwork
 from workspaces.models import Workspace
 
@@ -48,3 +53,10 @@ def opaque(monkeypatch: pytest.MonkeyPatch) -> ScriptedNetwork:
 def accounts(workspace: Workspace) -> list[SocialAccount]:
     """A Facebook page and an X account."""
     return [make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")]
+
+
+@pytest.fixture
+def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A client of the product, which finds the networks in this process."""
+    with in_process(monkeypatch):
+        yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])

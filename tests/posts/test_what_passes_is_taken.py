@@ -1,6 +1,6 @@
 """What validate and preview let through is never refused by a network for its content: tried at every limit's edge."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,7 +12,6 @@ from ouipost.simulator import models as networks
 from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.world import upload
-from tests.in_process import BASE, in_process
 from tests.posts.fakes import claim_targets, publish_claimed
 from tests.posts.media.pictures import animation, noise, picture
 
@@ -24,13 +23,6 @@ LONG_LINK = f"https://bread.com/{'x' * 200}"
 SMALL = partial(picture, size=(40, 30))
 MOVING = partial(animation, "GIF", durations=[100, 100])
 PNG, WEBP = partial(picture, "PNG"), partial(picture, "WEBP")
-
-
-@pytest.fixture
-def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """A client of the product, which finds the networks in this process."""
-    with in_process(monkeypatch):
-        yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])
 
 
 @dataclass(frozen=True, kw_only=True)

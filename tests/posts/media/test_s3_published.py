@@ -1,25 +1,16 @@
 """From the upload to the network with the files in a store: what is sent, what is pulled, and what is fitted."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-
 import pytest
 from pytest_django import Settings
 
-from accounts.models import SocialAccount
 from accounts.platforms.meta.failures import MOST_FAILURES
 from adminapi.management.client import Client
-from ouipost.claims import database_now
 from ouipost.simulator.models import Post as Copy
-from posts.models import Target
 from tests.conftest import ApiClient
-from tests.contract.world import upload
-from tests.factories import make_post
-from tests.in_process import BASE, in_process
 from tests.posts.fakes import publish
 from tests.posts.media.clips import clip
 from tests.posts.media.pictures import picture
-from tests.product import wait_for
+from tests.posts.media.sandboxed import make_due, published
 from tests.stores import Bucket, held
 from workspaces.models import Workspace
 
@@ -35,22 +26,6 @@ def workspace(workspace: Workspace) -> Workspace:
     workspace.mode = "sandbox"
     workspace.save()
     return workspace
-
-
-@pytest.fixture
-def client(api: ApiClient, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    with in_process(monkeypatch):
-        yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])
-
-
-def published(target: Target) -> Target:
-    """Go on until the network has worked on what it was given."""
-
-    def settled() -> Target | None:
-        done = publish(target)
-        return done if done.status != "publishing" else None
-
-    return wait_for(settled, what="the network")
 
 
 @pytest.mark.parametrize(
@@ -83,13 +58,7 @@ def test_files_in_a_store_reach_the_network_once_the_store_is_there(
     network: str,
     content: bytes,
 ) -> None:
-    client.connect(network)
-    account = SocialAccount.objects.select_related("workspace").get()
-    own = {"tiktok": {"options": {"privacy_level": "PUBLIC_TO_EVERYONE"}}}
-    post = make_post(workspace, accounts=[account], content="Fresh bread", status="scheduled", platform_content=own)
-    assert upload(api, post, content).status_code == 201
-    Target.objects.filter(post=post).update(status="publishing", give_up_at=database_now() + timedelta(hours=6))
-    target = Target.objects.get(post=post)
+    target = make_due(client, api, network, content)
 
     with held(settings, bucket, answers=False):
         waiting = [publish(target).error or {} for _ in range(MOST_FAILURES + 1)]

@@ -1,6 +1,5 @@
 """A person who may not do everything on a Facebook Page, by the product and the simulated Facebook."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,18 +10,9 @@ from adminapi.management.client import Client, ClientError
 from ouipost.claims import database_now
 from ouipost.simulator import models as networks
 from posts.models import Target
-from tests.conftest import ApiClient
-from tests.in_process import BASE, in_process
 from tests.networks.working_off import work_off
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture
-def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """A client of the product, which finds the networks in this process."""
-    with in_process(monkeypatch):
-        yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])
 
 
 def publish(client: Client, account: dict[str, Any], **body: Any) -> Target:

@@ -1,6 +1,5 @@
 """What was sent and not answered is found at the simulated networks, however much was posted there since."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +13,6 @@ from ouipost.simulator import models as networks
 from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.world import upload
-from tests.in_process import BASE, in_process
 from tests.networks.working_off import work_off
 from tests.posts.fakes import outcomes, publish
 from tests.simulator.clip import clip
@@ -22,13 +20,6 @@ from tests.simulator.clip import clip
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.thorough]
 FILM = clip(width=540, height=960, seconds=3, fps=24, codec="libx264")
 LOST = {"status": 500, "after_accept": True}
-
-
-@pytest.fixture
-def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """A client of the product, which finds the networks in this process."""
-    with in_process(monkeypatch):
-        yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])
 
 
 def send_into_the_dark(client: Client, platform: str, **body: Any) -> Target:

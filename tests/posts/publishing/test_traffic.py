@@ -1,7 +1,7 @@
 """What may not go yet waits in its order, counts as no attempt, and keeps nobody else waiting."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -33,7 +33,6 @@ from posts.publishing.settling import settle_all
 from posts.timeline.timeline import timeline
 from tests.conftest import AdminClient, ApiClient
 from tests.factories import NOW, make_account, make_media, make_post, make_workspace
-from tests.in_process import BASE, in_process
 from tests.posts.fakes import (
     ACTOR,
     HERE,
@@ -685,13 +684,6 @@ def test_a_network_that_fails_again_is_left_alone_again(workspace: Workspace, ou
     until = Network.objects.get().held_until
     assert until is not None
     assert before <= until - timedelta(seconds=30) <= after
-
-
-@pytest.fixture
-def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """A client of the product, which finds the networks in this process."""
-    with in_process(monkeypatch):
-        yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])
 
 
 NO_CREDITS = {"title": "Payment Required", "detail": "credits depleted", "type": "about:blank", "status": 402}

@@ -1,7 +1,6 @@
 """What becomes of posts that the simulated YouTube does not take from a channel, or does not show."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,20 +13,12 @@ from ouipost.simulator import models as networks
 from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.world import upload
-from tests.in_process import BASE, in_process
 from tests.networks.working_off import work_off
 from tests.simulator.clip import film
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database]
 FILM = film()
 DAY = 86_400
-
-
-@pytest.fixture
-def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """A client of the product, which finds the networks in this process."""
-    with in_process(monkeypatch):
-        yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])
 
 
 def publish(client: Client, api: ApiClient, title: str, content: bytes = FILM) -> Target:
