@@ -146,8 +146,8 @@ def _pause(mark: Mark, *, now: datetime) -> Pause:
 
 def copied_at() -> datetime | None:
     """Return when the copy was made for which everything is paused; None if it is not, or if nobody noticed it."""
-    noticed = Mark.objects.filter(pk=1).values_list("copied_at", flat=True).first()
-    return noticed if pauses.is_after_restore() else None
+    mark = Mark.objects.filter(pk=1).first()
+    return _least_known(mark, None) if mark else None
 
 
 def unasked() -> int:

@@ -54,13 +54,13 @@ class Chore:
     calls_out: bool = False
     """True if it calls networks or the storage, which may hang; a worker gives it a thread of its own."""
     must_end: bool = False
-    """True if a stopping worker waits for its end, as for posts: a network gives new tokens only once."""
-    can_end: bool = False
-    """True if it may take long. Such work takes `is_ending`, and begins nothing more once that returns true: a stopping
-    Celery node waits for all that it has begun."""
+    """True if a stopping worker waits for its end, as for posts: a network gives new tokens only once. Such work takes
+    `is_ending`, and begins nothing more once that returns true."""
+    is_long: bool = False
+    """True if it may take minutes. It takes `is_ending` as well: a stopping Celery node waits for all it has begun."""
 
     def do(self, is_ending: Callable[[], bool]) -> None:
-        if self.can_end:
+        if self.must_end or self.is_long:
             self.work(is_ending=is_ending)
         else:
             self.work()
@@ -73,18 +73,11 @@ def _at_present(work: Callable[..., object]) -> Callable[..., object]:
 
 def _forget(name: str, kinds: Callable[[datetime], Iterable[Old]]) -> Chore:
     work = _at_present(lambda now, **ending: remove_all(kinds(now), **ending))
-    return Chore(name=f"forget old {name}", every=timedelta(hours=1), work=work, can_end=True)
+    return Chore(name=f"forget old {name}", every=timedelta(hours=1), work=work, is_long=True)
 
 
 CHORES = (
-    Chore(
-        name="refresh tokens",
-        every=engine_time(5),
-        work=tokens.refresh_due,
-        calls_out=True,
-        must_end=True,
-        can_end=True,
-    ),
+    Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due, calls_out=True, must_end=True),
     Chore(name="settle kept answers", every=engine_time(10), work=kept_answers.replay),
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
     Chore(name="care for webhooks that fail", every=timedelta(seconds=2), work=backoff.bring_back),
@@ -95,14 +88,13 @@ CHORES = (
         work=running.work_on_due,
         calls_out=True,
         must_end=True,
-        can_end=True,
     ),
     Chore(
         name="remove deleted workspaces",
         every=timedelta(seconds=5),
         work=workspaces.purge_deleted,
         calls_out=True,
-        can_end=True,
+        is_long=True,
     ),
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
     Chore(name="forget secrets", every=timedelta(hours=1), work=_at_present(idempotency.forget_secrets)),
@@ -120,7 +112,7 @@ CHORES = (
         every=timedelta(hours=1),
         work=_at_present(files.sweep),
         calls_out=True,
-        can_end=True,
+        is_long=True,
     ),
 )
 
