@@ -22,9 +22,10 @@ def classify(answer: Answer) -> PlatformError:
     if broken:
         return _upload_error(broken, answer)
     error = meta_errors.classify(NAME, answer, known=VIDEO_REFUSED | {TASK_MISSING})
-    if TASK_MISSING in error.network_code.split("/"):
+    codes = set(error.network_code.split("/"))
+    if TASK_MISSING in codes:
         return not_permitted(**error.facts)
-    if type(error) is Rejected and VIDEO_REFUSED & set(error.network_code.split("/")):
+    if type(error) is Rejected and VIDEO_REFUSED & codes:
         return Rejected(code=ErrorCode.MEDIA_REJECTED, who_acts=error.who_acts, **error.facts)
     return error
 

@@ -15,7 +15,7 @@ IMAGE_NOT_FETCHED = "2207052"
 """Refused at once with the code of a temporary error."""
 UNKNOWN = "UNKNOWN"
 WORDS = {
-    "FAILED_DOWNLOADING_VIDEO": Phrase("it could not fetch the file from this installation's public address"),
+    NOT_FETCHED: Phrase("it could not fetch the file from this installation's public address"),
     "FAILED_PROCESSING_AUDIO": Phrase("it cannot play its sound"),
     "FAILED_PROCESSING_VIDEO": Phrase("it cannot play a video of this format"),
     "INVALID_ASPEC_RATIO": Phrase("it does not take its shape"),
