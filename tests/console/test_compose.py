@@ -1233,6 +1233,18 @@ def test_a_preview_has_the_files_as_the_page_has_them(staff: Client, facebook: S
     assert Media.objects.get(pk=second.pk).alt_text == "Product showcase image"
 
 
+def test_a_preview_of_a_time_names_the_network_that_is_not_connected(
+    staff: Client, api: ApiClient, facebook: SocialAccount
+) -> None:
+    named = ["facebook", "threads"]
+    draft = api.post("/api/posts", {"content": "Fresh bread", "platforms": named}).json()["data"]["post"]["id"]
+
+    answer = staff.post(PREVIEW, written(facebook, platforms=named, post=draft, scheduled_at="2090-07-01T09:30"))
+
+    assert answer.status_code == 200
+    assert "account_not_connected" in [issue["rule"] for issue in issues_of(answer)]
+
+
 def test_a_preview_names_what_cannot_be_saved(staff: Client, facebook: SocialAccount) -> None:
     answer = staff.post(PREVIEW, written(facebook, link="nowhere"))
 
