@@ -1,5 +1,6 @@
 """The console's page for one's own password, which uses the same services as the API."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -13,10 +14,11 @@ from django.utils import timezone
 from unfold.forms import AdminOwnPasswordChangeForm
 
 from adminapi.backends import in_words, proven
+from adminapi.sessions import logins
+from adminapi.sessions.jwts import InvalidToken
 from adminapi.sessions.passwords import TooManyLogins, hash_password
 from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor
-from workspaces import users
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):
@@ -54,7 +56,11 @@ class OwnPasswordView(PasswordChangeView):
             form.add_error("new_password1", in_words(error))
             return self.form_invalid(form)
         actor = Actor.from_request(self.request)
-        user = in_transaction(lambda: users.update_user(form.user, values=values, actor=actor, now=timezone.now()))
+        change = partial(logins.update_oneself, form.user, values=values, actor=actor, now=timezone.now())
+        try:
+            user = in_transaction(change)
+        except InvalidToken:
+            return HttpResponseRedirect(self.request.path)  # which asks to log in: this session has been ended
         update_session_auth_hash(self.request, user)  # keeps this session
         return HttpResponseRedirect(self.get_success_url())
 

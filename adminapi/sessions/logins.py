@@ -6,14 +6,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.sessions.models import Session as ConsoleSession
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from adminapi.models import LoginAttempt, LoginTurn, Session
+from adminapi.sessions.jwts import InvalidToken
 from adminapi.sessions.passwords import TooManyLogins, is_password_of
 from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import Old
@@ -22,6 +24,7 @@ from ouipost.events.journal import Actor, record
 from ouipost.masking import MASK
 from ouipost.phrases import Phrase
 from ouipost.runtime import waiting
+from workspaces import users
 from workspaces.keys.guesses import caller_of
 from workspaces.models import User
 
@@ -161,8 +164,7 @@ def _forgive(attempt: LoginAttempt) -> None:
 
 def _open(user: User, *, actor: Actor, now: datetime) -> Session:
     """Start a session, unless the user changed since the password was read, as hashing takes a while."""
-    read = {"pk": user.pk, "password": user.password, "signed_out_at": user.signed_out_at}
-    if not User.objects.filter(**read, is_active=True).update(last_login=now):
+    if not _unchanged(user).update(last_login=now):
         raise InvalidCredentials
     user.last_login = now
     session = Session.objects.create(
@@ -175,6 +177,23 @@ def _open(user: User, *, actor: Actor, now: datetime) -> Session:
     )
     record_login(user, actor=actor)
     return session
+
+
+@transaction.atomic
+def update_oneself(user: User, *, values: dict[str, Any], actor: Actor, now: datetime) -> User:
+    """Change one's own user; a new password ends all of the user's sessions.
+
+    Raises InvalidToken if these were ended since the user was read, as hashing takes a while: a password that an
+    administrator has just set must not be undone.
+    """
+    if _unchanged(user).select_for_update().first() is None:
+        raise InvalidToken
+    return users.update_user(user, values=values, actor=actor, now=now)
+
+
+def _unchanged(user: User) -> QuerySet[User]:
+    """Match the user's row as long as it is active and nothing has ended the user's sessions since it was read."""
+    return User.objects.filter(pk=user.pk, password=user.password, signed_out_at=user.signed_out_at, is_active=True)
 
 
 def record_login(user: User, *, actor: Actor) -> None:

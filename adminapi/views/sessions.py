@@ -24,7 +24,6 @@ from ouipost.api.vocabulary import MESSAGE
 from ouipost.errors import InvalidInput, problems_in
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
-from workspaces import users
 from workspaces.models import User
 
 
@@ -153,4 +152,4 @@ class ProfileViewSet(AdminViewSet[User]):
             raise InvalidInput(current_password=[Phrase("This is not the current password.")]) from error
 
     def _change(self, values: dict[str, Any]) -> User:
-        return users.update_user(self.user, values=values, actor=self.actor, now=timezone.now())
+        return logins.update_oneself(self.user, values=values, actor=self.actor, now=timezone.now())

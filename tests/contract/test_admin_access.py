@@ -1,13 +1,17 @@
 """/admin/login, logout and profile against the reference and the contract, and how a token ends."""
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
 import time_machine
 from django.test import Client
 
+from adminapi.console import own_password
 from adminapi.models import Session
+from adminapi.sessions.passwords import hash_password
+from adminapi.views import sessions
 from ouipost.api.models import StoredAnswer
 from ouipost.events.models import Event
 from ouipost.masking import MASK
@@ -265,6 +269,34 @@ def test_a_token_and_a_visit_to_the_console_end_with_the_next_request(admin: Adm
     assert error_of(theirs.get("/admin/users")) == (401, "INVALID_TOKEN")
     assert console.get("/console/").status_code == 302
     assert admin.get("/admin/profile").status_code == 200
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("door", [sessions, own_password])
+def test_a_change_of_ones_password_that_was_under_way_does_not_undo_such_an_end(
+    admin: AdminClient, monkeypatch: pytest.MonkeyPatch, door: ModuleType, end: str
+) -> None:
+    user = make_user(email="one@example.com")
+    ended: list[Any] = []
+
+    def hash_and_lose(password: str) -> str:
+        ENDS[end](admin, user)
+        ended.extend(User.objects.order_by("pk").values())
+        return hash_password(password)
+
+    monkeypatch.setattr(door, "hash_password", hash_and_lose)
+    if door is sessions:
+        body = {"password": "yet another phrase", "current_password": PASSWORD}
+        answer = AdminClient(make_token(user)).put("/admin/profile", body)
+        assert error_of(answer) == (401, "INVALID_TOKEN")
+    else:
+        console = Client()
+        console.force_login(user)
+        form = {"old_password": PASSWORD, "new_password1": "yet another phrase", "new_password2": "yet another phrase"}
+        answer = console.post("/console/password_change/", form, follow=True)
+        assert answer.redirect_chain[-1][0].startswith("/console/login/")
+
+    assert list(User.objects.order_by("pk").values()) == ended
 
 
 @pytest.mark.parametrize("end", ["deactivation", "another role"])
