@@ -62,6 +62,11 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
         if self.action not in self.finds_workspace_with_rows:
             self.require_workspace()
 
+    def readmit(self) -> None:
+        super().readmit()
+        vars(self).pop("workspace", None)
+        self.require_workspace()
+
     def get_queryset(self) -> QuerySet[M]:
         """Return the rows of the workspace, in one query with the check that the key may see it."""
         return super().get_queryset().filter(**{f"{self.workspace_lookup}__in": self._visible()})

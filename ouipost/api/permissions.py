@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol, cast
 
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
@@ -22,6 +23,17 @@ class Caller(Protocol):
         ...
 
     def has_permission(self, name: str, /) -> bool: ...
+
+
+class CallerAuthentication(BaseAuthentication):
+    """Authentication of a caller, for a subclass to fill in."""
+
+    def authenticate_again(self, request: Request) -> tuple[Any, Caller]:
+        """Return user and caller of a request that was authenticated before, as they are now, and count it no more.
+
+        Raises the refusal of a credential that has ended meanwhile.
+        """
+        raise NotImplementedError
 
 
 class MissingPermission(DomainError):

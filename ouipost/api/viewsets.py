@@ -1,9 +1,10 @@
 """The base of every resource: the declarations of a subclass, and the methods that its actions call."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, cast
 
 from django.db.models import Model
 from django.http import Http404
@@ -18,7 +19,7 @@ from rest_framework.viewsets import GenericViewSet
 from ouipost.api import idempotency, limits
 from ouipost.api.filters import blank_problems, query_problems, refuse_key_in_address
 from ouipost.api.inputs import StrictInput
-from ouipost.api.permissions import caller_of
+from ouipost.api.permissions import CallerAuthentication, caller_of
 from ouipost.api.reading import open_chunks, refuse_encoded, values_of
 from ouipost.api.schema import CHANGES, EnvelopeSchema
 from ouipost.api.showing import shown
@@ -28,6 +29,8 @@ from ouipost.errors import InvalidInput, problems_in
 from ouipost.ids import may_be_id
 
 REPLAYABLE = (400, 404, 409, 422)
+ADMITTED_FOR_SECONDS = 1.0
+"""How long a credential that was checked counts as checked; a body may take many minutes to come."""
 M = TypeVar("M", bound=Model)
 P = TypeVar("P")
 V = TypeVar("V", bound="ApiViewSet[Any]")
@@ -58,7 +61,8 @@ class ApiViewSet(GenericViewSet[M]):
     secrets: ClassVar[Mapping[str, Sequence[idempotency.Path]]] = {}
     """Paths of secret values in an action's response, by action; they are stored for ten minutes only."""
     paging_optional = False
-    is_admitted = has_read = has_begun = False
+    has_read = has_begun = False
+    admitted_at: float | None = None
     needs_workspace = False
 
     lookup_value_regex = "[^/]+"  # any text is routed here, so that the credential is checked first
@@ -81,7 +85,7 @@ class ApiViewSet(GenericViewSet[M]):
             self._check_query(request)  # a list's filters and pages are checked together with the names
         if not all(map(may_be_id, self.kwargs.values())):
             raise Http404  # before any query: some databases ignore a space at the end of an id
-        self.is_admitted = True
+        self.admitted_at = time.monotonic()
         refuse_encoded(request)
         open_chunks(request)
 
@@ -117,7 +121,7 @@ class ApiViewSet(GenericViewSet[M]):
 
     def _may_repeat(self, response: Response) -> bool:
         """Whether the request failed before its work began, so that its key may have a stored response."""
-        if not self.is_admitted or self.has_begun or not self.takes_idempotency_key:
+        if self.admitted_at is None or self.has_begun or not self.takes_idempotency_key:
             return False
         return self.request.method not in SAFE_METHODS and response.status_code in REPLAYABLE
 
@@ -149,6 +153,7 @@ class ApiViewSet(GenericViewSet[M]):
         self, prepare: Callable[[], AbstractContextManager[P]], work: Callable[[P], Response]
     ) -> Response:
         """Run the work as `once` does, on a value that `prepare` yields before the transaction, such as a file."""
+        self._receive()
         return self._renewed(idempotency.once_prepared(self.request, self._beginning(prepare), work))
 
     def renew(self, data: dict[str, Any]) -> None:
@@ -167,10 +172,26 @@ class ApiViewSet(GenericViewSet[M]):
 
         `update` reads it within its transaction, beside the row.
         """
-        if self.action in CHANGES:
+        if self.action in CHANGES and not self.has_read:
             _ = self.request.body
         elif not self.has_read:
             self.read(StrictInput)
+        if self._took_long:
+            self.readmit()
+
+    def readmit(self) -> None:
+        """Check the caller again, whose body took long to come; for a subclass to extend with what it has read since.
+
+        Raises as `initial` does if the credential has ended meanwhile, or lacks the permission now.
+        """
+        authentication = cast("CallerAuthentication | None", self.request.successful_authenticator)
+        if authentication is not None:  # whoever logs in has no credential yet
+            self.request.user, self.request.auth = authentication.authenticate_again(self.request)
+            self.check_permissions(self.request)
+
+    @property
+    def _took_long(self) -> bool:
+        return self.admitted_at is not None and time.monotonic() - self.admitted_at >= ADMITTED_FOR_SECONDS
 
     def _beginning(self, work: Callable[[], P]) -> Callable[[], P]:
         """Wrap the work so that `has_begun` is set before it runs."""

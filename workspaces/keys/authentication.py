@@ -4,12 +4,12 @@ from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
-from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from structlog.contextvars import bind_contextvars
 
 from ouipost.api import limits
 from ouipost.api.limits import Window
+from ouipost.api.permissions import CallerAuthentication
 from ouipost.crypto import digest
 from workspaces.keys import admission, guesses, usage
 from workspaces.keys.admission import Known, Unknown
@@ -17,7 +17,7 @@ from workspaces.keys.services import Found, InvalidApiKey, NoApiKey, from_record
 from workspaces.models import ApiKey
 
 
-class KeyAuthentication(BaseAuthentication):
+class KeyAuthentication(CallerAuthentication):
     """Accepts an API key; a request without the header stays anonymous, a wrong key is refused."""
 
     wanted = "Send an API key in the X-API-Key header."
@@ -37,6 +37,10 @@ class KeyAuthentication(BaseAuthentication):
         if window is None:
             usage.count_here(key.pk, now=now)
         return AnonymousUser(), key
+
+    def authenticate_again(self, request: Request) -> tuple[AnonymousUser, ApiKey]:
+        now = timezone.now()
+        return AnonymousUser(), look_up(digest(request.headers["X-API-Key"]), now=now).valid_key(now)
 
     def authenticate_header(self, request: Request) -> str:
         return "X-API-Key"
