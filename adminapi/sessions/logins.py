@@ -186,9 +186,10 @@ def update_oneself(user: User, *, values: dict[str, Any], actor: Actor, now: dat
     Raises InvalidToken if these were ended since the user was read, as hashing takes a while: a password that an
     administrator has just set must not be undone.
     """
-    if _unchanged(user).select_for_update().first() is None:
+    locked = _unchanged(user).select_for_update().first()
+    if locked is None:
         raise InvalidToken
-    return users.update_user(user, values=values, actor=actor, now=now)
+    return users.update_user(locked, values=values, actor=actor, now=now)
 
 
 def _unchanged(user: User) -> QuerySet[User]:
