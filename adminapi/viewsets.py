@@ -11,7 +11,7 @@ from ouipost.api.unknown import UnknownAddress
 from ouipost.api.viewsets import ApiViewSet
 from ouipost.events.journal import Actor
 from workspaces.models import Role, User
-from workspaces.reach import require_theirs
+from workspaces.reach import require_narrow, require_theirs
 
 M = TypeVar("M", bound=Model)
 
@@ -38,13 +38,17 @@ class AdminViewSet(ApiViewSet[M]):
     def renew(self, data: dict[str, Any]) -> None:
         """Raise Http404 if the stored response is about a row that the user may no longer see.
 
-        One that was made for a workspace which the user has lost raises InvalidInput, as if it were to be made now.
+        One that was made for a workspace which the user has lost raises InvalidInput, as if it were to be made now; so
+        does one for all workspaces, if the user is no administrator any more.
         The response to a DELETE tells nothing of the row, and an administrator sees every row, even a deleted one.
         """
         if self.user.role == Role.ADMIN or self.action == "destroy":
             return
         if self.action == "create":
-            require_theirs(data[self.resource].get("workspaces", []), self.user)
+            made = data[self.resource]
+            if "workspaces" in made:
+                require_narrow(made["workspaces"], self.user)
+                require_theirs(made["workspaces"], self.user)
         elif "pk" in self.kwargs:
             get_object_or_404(self.filter_queryset(self.get_queryset()), pk=self.kwargs["pk"])
 

@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.shortcuts import get_object_or_404
 
 from ouipost.errors import InvalidInput
+from ouipost.events import webhooks
 from ouipost.events.models import Delivery, Event, Message, Webhook, WebhookQuerySet
 from ouipost.phrases import Phrase
 from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Mode, Role, User, Workspace
@@ -43,6 +45,14 @@ def webhooks_of(user: User) -> WebhookQuerySet:
     return _for_theirs_alone(Webhook.objects.present(), user)
 
 
+def lock_webhook(webhook: Webhook, user: User) -> Webhook:
+    """Return a webhook's row, locked; raises Http404 if it was deleted, or if the user manages it no more."""
+    locked = webhooks.lock(webhook)
+    if user.role != Role.ADMIN:
+        get_object_or_404(webhooks_of(user).only("pk"), pk=locked.pk)
+    return locked
+
+
 def deliveries_of(user: User) -> "QuerySet[Delivery]":
     """Match the deliveries to the webhooks that a user manages, if they are about the user's workspaces."""
     if user.role == Role.ADMIN:
@@ -70,6 +80,12 @@ def is_too_wide(workspace_ids: Collection[str], user: User) -> bool:
     return not workspace_ids and user.role != Role.ADMIN
 
 
+def require_narrow(workspace_ids: Collection[str], user: User) -> None:
+    """Raise InvalidInput if something for these workspaces reaches further than the user may."""
+    if is_too_wide(workspace_ids, user):
+        raise InvalidInput(workspaces=[Phrase("Name workspaces of yours: without any, it would be for all of them.")])
+
+
 def key_columns(values: Mapping[str, Any], *, mode: str, user: User, present: Collection[str] = ()) -> dict[str, Any]:
     """Return the columns to store of a key; raises InvalidInput for workspaces that the user may not name for it.
 
@@ -78,8 +94,7 @@ def key_columns(values: Mapping[str, Any], *, mode: str, user: User, present: Co
     if "workspaces" not in values:
         return dict(values)
     given = values["workspaces"]
-    if is_too_wide(given, user):
-        raise InvalidInput(workspaces=[Phrase("Name workspaces of yours: without any, the key would see all of them.")])
+    require_narrow(given, user)
     require_theirs(given, user, present=present, mode=mode)
     return _limited(values, dict.fromkeys(given))
 
@@ -92,10 +107,7 @@ def webhook_columns(values: Mapping[str, Any], *, user: User, present: Sequence[
     given = values.get("workspaces", present)
     require_theirs(given, user, present=present)
     kept = _theirs(list(dict.fromkeys(given)), user)
-    if is_too_wide(kept, user):
-        raise InvalidInput(
-            workspaces=[Phrase("Name workspaces of yours: without any, the webhook would cover all of them.")]
-        )
+    require_narrow(kept, user)
     is_same = "workspaces" not in values and kept == list(present)
     return dict(values) if is_same else _limited(values, kept)
 

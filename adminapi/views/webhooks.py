@@ -39,7 +39,7 @@ from ouipost.ids import new_id
 from ouipost.outbound.errors import Blocked
 from ouipost.outbound.guard import check_url
 from workspaces.models import Role, User
-from workspaces.reach import about_theirs, deliveries_of, webhook_columns, webhooks_of
+from workspaces.reach import about_theirs, deliveries_of, lock_webhook, webhook_columns, webhooks_of
 
 MOST_GRACE_HOURS = 7 * 24
 DELIVERIES = Delivery.objects.select_related("message").prefetch_related(
@@ -234,8 +234,9 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         values = self.read(WebhookInput, instance=webhook, partial=True)
 
         def work() -> Response:
-            kept = webhook_columns(values, user=self.user, present=webhook.workspace_ids)
-            return self.answered(webhooks.update_webhook(webhook, values=kept, actor=self.actor))
+            present = lock_webhook(webhook, self.user)  # widened, maybe, while its new address was looked up
+            kept = webhook_columns(values, user=self.user, present=present.workspace_ids)
+            return self.answered(webhooks.update_webhook(present, values=kept, actor=self.actor))
 
         return self.once(work)
 

@@ -568,7 +568,7 @@ def test_who_is_no_administrator_names_workspaces_of_theirs(member: User, worksp
 
     assert ("Choose at least one." in offered, "None chosen" in offered) == (True, False)
     assert refused == [
-        {"workspaces": ["Name workspaces of yours: without any, the webhook would cover all of them."]},
+        {"workspaces": ["Name workspaces of yours: without any, it would be for all of them."]},
         {"workspaces": [f"There is no such workspace: {other.pk}."]},
     ]
     assert taken.status_code == (200 if is_new else 302)

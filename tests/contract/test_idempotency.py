@@ -191,6 +191,27 @@ def test_a_person_who_lost_a_workspace_is_shown_no_answer_from_it(workspace: Wor
     assert later[-1].content == first[-1].content
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/admin/keys", {"name": "Bread"}),
+        ("/admin/webhooks", {"url": "https://1.1.1.1/hook", "events": ["post.failed"]}),
+    ],
+)
+def test_who_is_an_administrator_no_more_gets_no_secret_for_all_workspaces_again(
+    db: None, path: str, body: dict[str, Any]
+) -> None:
+    person = make_user(permissions=["api_keys.manage", "webhooks.manage"])
+    first = AdminClient(make_token(person)).post(path, body, Idempotency_Key="k")
+    person.role = "editor"
+    person.save()
+
+    again = AdminClient(make_token(person)).post(path, body, Idempotency_Key="k")
+
+    assert first.status_code == 201
+    assert (again.status_code, set(fields_of(again))) == (400, {"workspaces"})
+
+
 def test_a_key_is_a_persons_own_whatever_their_login(db: None) -> None:
     person, other = make_user(email="a@example.com"), make_user(email="b@example.com")
     clients = [AdminClient(make_token(each)) for each in (person, person, other)]

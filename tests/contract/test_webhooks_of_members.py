@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from adminapi.views import webhooks as views
 from ouipost.events.models import Delivery, Event, Replay, Webhook
 from tests.conftest import AdminClient
 from tests.contract.world import error_of, fields_of
@@ -68,6 +69,18 @@ def test_one_that_they_change_hears_no_more_of_a_workspace_that_was_deleted(
     assert answer.json()["data"]["webhook"]["workspaces"] == [workspace.pk]
     assert Webhook.objects.get().workspace_ids == [workspace.pk]
     assert Delivery.objects.get(pk=waits.pk).status == "discarded"
+
+
+def test_one_that_is_widened_while_its_new_address_is_looked_up_stays_as_it_was(
+    member: AdminClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = make_webhook(workspace_ids=[workspace.pk])
+    monkeypatch.setattr(views, "check_url", lambda _: Webhook.objects.update(workspace_ids=[]))
+
+    answer = member.put(f"/admin/webhooks/{webhook.pk}", {"url": "https://1.1.1.1/other"})
+
+    assert error_of(answer) == (404, "NOT_FOUND")
+    assert (Webhook.objects.get().url, Webhook.objects.get().workspace_ids) == (webhook.url, [])
 
 
 def test_one_that_they_change_keeps_some_workspace(member: AdminClient, workspace: Workspace) -> None:

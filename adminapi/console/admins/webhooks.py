@@ -33,7 +33,7 @@ from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Replay, Webhook, WebhookQuerySet
 from ouipost.outbound import Blocked, check_url
 from ouipost.translating import about, translated
-from workspaces.reach import about_theirs, webhook_columns, webhooks_of
+from workspaces.reach import about_theirs, lock_webhook, webhook_columns, webhooks_of
 
 WRITTEN = ("url", "events", "workspaces", "is_active")
 BESIDE = 10
@@ -106,8 +106,9 @@ class WebhookForm(ServiceForm):
         if not webhook._state.adding:
             if not (changed := self.changed_values(*WRITTEN)):
                 return webhook
-            values = webhook_columns(changed, user=user, present=webhook.workspace_ids)
-            return webhooks.update_webhook(webhook, values=values, actor=self.actor)
+            present = lock_webhook(webhook, user)
+            values = webhook_columns(changed, user=user, present=present.workspace_ids)
+            return webhooks.update_webhook(present, values=values, actor=self.actor)
         values = webhook_columns({name: self.cleaned_data[name] for name in WRITTEN}, user=user) | {"id": webhook.pk}
         secret = self.cleaned_data["given_secret"]
         made, self.shown_once = webhooks.create_webhook(values=values, secret=secret, actor=self.actor)
