@@ -119,7 +119,7 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     place = next_free(held, fitting, post=locked, now=now)
     columns = {"schedule_id": held.pk, "slot_id": place.slot_id, "slot_date": place.date, "scheduled_at": place.at}
     columns |= {"scheduled_timezone": held.timezone, "scheduled_local": ""}
-    give_time(locked, targets, columns, actor=actor, schedule=held.pk)
+    give_time(locked, targets, columns, actor=actor, now=now, schedule=held.pk)
     return locked
 
 
