@@ -284,6 +284,14 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
         record_all([entry("unscheduled", post, actor=actor, **changes(before[post.pk], post)) for post in some])
 
 
+def _leave_queue(posts: Sequence[Post], *, actor: Actor, now: datetime) -> None:
+    """Let posts that have lost their slots go out at their times all the same."""
+    for some in in_parts(posts, TOLD_AT_ONCE):
+        Post.objects.filter(pk__in=[post.pk for post in some]).update(schedule=None, updated_at=now)
+        left = [(post, assign(post, {"schedule_id": None})) for post in some]
+        record_all([entry("updated", post, actor=actor, **changes(before, post)) for post, before in left])
+
+
 def follow_zones(now: datetime) -> int:
     """Move posts to their slot's time, or to their given local time, if the zone's rules have changed; returns how
     many."""
@@ -314,7 +322,10 @@ def lock_all(account: SocialAccount) -> list[Schedule]:
 
 
 def leave(account: SocialAccount, actor: Actor, now: datetime) -> None:
-    """Take a disconnected account out of all slots. Slots for nobody else are removed, and their posts move."""
+    """Take a disconnected account out of all slots. Slots for nobody else are removed, and their posts move.
+
+    A post for others that no slot fits keeps its time, and leaves the queue.
+    """
     for schedule in lock_all(account):
         before = _slots_of(schedule)
         is_gone = _forget(schedule, account)
@@ -322,8 +333,7 @@ def leave(account: SocialAccount, actor: Actor, now: datetime) -> None:
             record("updated", schedule, actor=actor, before={"slots": before}, after={"slots": after})
         if is_gone and schedule.is_active:
             lost = [post for post in queued(schedule) if post.slot_id is None]  # the others keep their places
-            returned = _deal_out(schedule, lost, actor=actor, now=now, without=account.pk)
-            _return_to_draft(returned, actor=SYSTEM, now=now)
+            _leave_queue(_deal_out(schedule, lost, actor=actor, now=now, without=account.pk), actor=actor, now=now)
 
 
 def _forget(schedule: Schedule, account: SocialAccount) -> bool:

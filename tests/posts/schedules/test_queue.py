@@ -16,6 +16,7 @@ from ouipost import claims
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
+from posts import services
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Post, Schedule, Slot, Target
 from posts.schedules import services as schedules
@@ -322,6 +323,27 @@ def test_the_next_place_is_by_the_schedules_clock(workspace: Workspace) -> None:
 
     assert (place.at, place.date) == (datetime(2026, 11, 22, 11, 30, tzinfo=UTC), date(2026, 11, 23))
     assert place.at == occurs_at(place.date, Slot.objects.get().time, zone="Pacific/Auckland")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_for_both", [False, True])
+def test_a_post_for_others_keeps_its_time_when_the_account_goes_that_its_slot_was_for(
+    workspace: Workspace, accounts: list[SocialAccount], is_for_both: bool
+) -> None:
+    page, other = accounts
+    schedule = make_schedule(workspace, slots=[(0, "09:00", [page.pk])])
+    post = put_in(make_post(workspace, accounts=[page]), schedule)
+    named = [page.pk, other.pk] if is_for_both else [other.pk]
+    services.update_post(post, values={"platforms": named}, actor=ACTOR, now=NOW)
+
+    gone = disconnect(page, actor=ACTOR, now=NOW)
+
+    kept = Post.objects.get(pk=post.pk)
+    assert gone.cancelled == int(is_for_both)
+    assert (kept.status, kept.scheduled_at, kept.schedule, kept.slot) == ("scheduled", post.scheduled_at, None, None)
+    assert Target.objects.get(account=other).due_at == post.scheduled_at
+    left = Event.objects.get(type="post.updated", details__after={"schedule_id": None})
+    assert left.details["before"] == {"schedule_id": schedule.pk}
 
 
 @pytest.mark.django_db

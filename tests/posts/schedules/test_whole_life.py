@@ -193,6 +193,8 @@ class Life(Operations):
         returned = []
         if plan.is_active and is_new:
             returned = self.deal_out(plan, order, now=self.now)
+            for post in returned:
+                post.become_draft()
         elif not plan.is_active:
             self.hold(plan)
         assert data["returned_to_draft"] == [post.id for post in returned], (data, returned)
