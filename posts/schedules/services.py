@@ -15,6 +15,7 @@ from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms import NAMES
 from accounts.platforms.limits import Issue
+from ouipost import zones
 from ouipost.db.locks import lock_shared
 from ouipost.db.rows import assign, in_parts
 from ouipost.errors import DomainError, InvalidInput
@@ -324,14 +325,15 @@ def lock_all(account: SocialAccount) -> list[Schedule]:
 def leave(account: SocialAccount, actor: Actor, now: datetime) -> None:
     """Take a disconnected account out of all slots. Slots for nobody else are removed, and their posts move.
 
-    A post for others that no slot fits keeps its time, and leaves the queue.
+    A post for others that no slot fits keeps its time, and leaves the queue. Where the zone is unknown, posts stay in
+    their queue without a slot until another zone is chosen.
     """
     for schedule in lock_all(account):
         before = _slots_of(schedule)
         is_gone = _forget(schedule, account)
         if before != (after := _slots_of(schedule)):
             record("updated", schedule, actor=actor, before={"slots": before}, after={"slots": after})
-        if is_gone and schedule.is_active:
+        if is_gone and schedule.is_active and zones.is_known(schedule.timezone):
             lost = [post for post in queued(schedule) if post.slot_id is None]  # the others keep their places
             _leave_queue(_deal_out(schedule, lost, actor=actor, now=now, without=account.pk), actor=actor, now=now)
 

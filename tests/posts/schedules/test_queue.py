@@ -25,7 +25,7 @@ from posts.schedules.slots import occurs_at
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_schedule
 from tests.foundation.threads import at_once
-from tests.posts.fakes import ACTOR, ScriptedNetwork, claim_targets, publish_claimed, states, told
+from tests.posts.fakes import ACTOR, ScriptedNetwork, claim_targets, publish_claimed, states, status_of, told
 from workspaces.models import Workspace
 
 EACH = 4
@@ -344,6 +344,24 @@ def test_a_post_for_others_keeps_its_time_when_the_account_goes_that_its_slot_wa
     assert Target.objects.get(account=other).due_at == post.scheduled_at
     left = Event.objects.get(type="post.updated", details__after={"schedule_id": None})
     assert left.details["before"] == {"schedule_id": schedule.pk}
+
+
+@pytest.mark.django_db
+def test_an_account_can_go_though_the_zone_of_a_schedule_is_gone(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    page, other = accounts
+    schedule = make_schedule(workspace, slots=[(0, "09:00", [page.pk]), (1, "09:00", ["twitter"])])
+    post, moved = (put_in(make_post(workspace, accounts=[page]), schedule) for _ in range(2))
+    services.update_post(moved, values={"platforms": [other.pk]}, actor=ACTOR, now=NOW)
+    Schedule.objects.update(timezone="Mars/Olympus")
+
+    assert disconnect(page, actor=ACTOR, now=NOW).cancelled == 1
+    waits = Post.objects.get(pk=moved.pk)
+    schedules.update_schedule(schedule, values={"timezone": "Europe/Paris"}, actor=ACTOR, now=NOW)
+
+    assert (status_of(post), waits.status, waits.scheduled_at) == ("draft", "scheduled", moved.scheduled_at)
+    assert Post.objects.get(pk=moved.pk).slot == schedule.slots.get()
 
 
 @pytest.mark.django_db
