@@ -31,6 +31,7 @@ from posts.models import Post, Schedule, Slot, Target, TargetStatus
 from posts.schedules import wall_times
 from posts.schedules.queue import (
     Recipient,
+    free_coming,
     keep_with_slots,
     lacks,
     moved_by_their_zone,
@@ -243,6 +244,8 @@ def _move(
     """Update the queue to its schedule; returns the posts that no slot fits."""
     was_active, had_zone = before.get("is_active", schedule.is_active), before.get("timezone", schedule.timezone)
     is_new = has_new_slots or had_zone != schedule.timezone or not was_active
+    if had_zone != schedule.timezone:
+        free_coming(schedule, now=now)
     if schedule.is_active:
         return _deal_out(schedule, queued(schedule), actor=actor, now=now) if is_new else []
     if was_active:

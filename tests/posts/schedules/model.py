@@ -210,6 +210,15 @@ class Beliefs:
             for post in self.deal_out(plan, lost, now=now):
                 post.plan = None
 
+    def free_coming(self, plan: Plan, *, now: datetime) -> None:
+        """Free the places that come by the clocks of the schedule's zone, whoever has them."""
+        times = {slot.id: slot.time for slot in plan.slots}
+        for post in self.posts:
+            if post.place and post.place[0] in times:
+                slot, day = post.place
+                if comes_at(datetime.combine(day, times[slot]), plan.zone) > now:
+                    post.place = None
+
     def free_places(self, slots: Collection[str]) -> None:
         for post in self.posts:
             if post.place and post.place[0] in slots:

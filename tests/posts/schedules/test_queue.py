@@ -365,6 +365,34 @@ def test_an_account_can_go_though_the_zone_of_a_schedule_is_gone(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("is_active", [True, False])
+def test_what_went_out_holds_no_slot_that_comes_again_as_the_zone_moves_west(
+    workspace: Workspace, accounts: list[SocialAccount], is_active: bool
+) -> None:
+    schedule = make_schedule(workspace, timezone="Asia/Tokyo", slots=[(0, "09:00", ["facebook"])])
+    before, sent, waits, new = (make_post(workspace, accounts=accounts[:1]) for _ in range(4))
+    monday = datetime(2026, 11, 30, tzinfo=UTC)  # nine o'clock in Tokyo
+    for weeks, post in ((2, before), (1, sent), (1, waits)):
+        put_in(post, schedule, now=monday - timedelta(weeks=weeks, hours=-1))
+    Post.objects.filter(pk__in=[before.pk, sent.pk]).update(status="published")
+    now = monday + timedelta(minutes=5)
+
+    moved = {"timezone": "America/Los_Angeles", "is_active": is_active}
+    schedules.update_schedule(schedule, values=moved, actor=ACTOR, now=now)
+    schedules.update_schedule(schedule, values={"is_active": True}, actor=ACTOR, now=now)
+    put_in(new, schedule, now=now)
+
+    dates = dict(Post.objects.values_list("pk", "slot_date"))
+    assert dates == {
+        before.pk: date(2026, 11, 23),
+        sent.pk: None,
+        waits.pk: date(2026, 11, 30),
+        new.pk: date(2026, 12, 7),
+    }
+    assert Post.objects.get(pk=sent.pk).schedule == schedule
+
+
+@pytest.mark.django_db
 def test_slots_for_an_account_that_went_while_the_request_was_read_are_refused_by_their_place(
     workspace: Workspace, accounts: list[SocialAccount]
 ) -> None:

@@ -189,6 +189,8 @@ class Life(Operations):
             kept = {(each.day, each.time): each.id for each in plan.slots}
             assert all(had[key].id == pk for key, pk in kept.items() if key in had)
             self.free_places({each.id for key, each in had.items() if key not in kept})
+        if plan.zone != was[0]:
+            self.free_coming(plan, now=self.now)
         is_new = (plan.zone, plan.is_active) != was or {*had.values()} != {*plan.slots}
         returned = []
         if plan.is_active and is_new:
