@@ -3,7 +3,7 @@
 A schedule is locked before its posts. Changing its slots, or putting it on hold, moves the posts in its queue.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -296,11 +296,12 @@ def _leave_queue(posts: Sequence[Post], *, actor: Actor, now: datetime) -> None:
         record_all([entry("updated", post, actor=actor, **changes(before, post)) for post, before in left])
 
 
-def follow_zones(now: datetime) -> int:
-    """Move posts to their slot's time, or to their given local time, if the zone's rules have changed; returns how
-    many."""
-    queued_ones = for_each(moved_by_their_zone(now).items(), lambda moved: _follow_zone(*moved, now=now))
-    return queued_ones + wall_times.follow(now)
+def follow_zones(now: datetime, *, is_ending: Callable[[], bool] = lambda: False) -> int:
+    """Move posts to their slot's time, or to their given local time, if the zone's rules have changed, until
+    `is_ending`; returns how many."""
+    moved = moved_by_their_zone(now).items()
+    queued_ones = for_each(moved, lambda each: _follow_zone(*each, now=now), is_ending=is_ending)
+    return queued_ones + (0 if is_ending() else wall_times.follow(now, is_ending=is_ending))
 
 
 @transaction.atomic
