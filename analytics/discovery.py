@@ -1,7 +1,7 @@
 """Take up published targets: from then on they count as posts, and their numbers are read."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,18 +26,19 @@ AHEAD = timedelta(days=1)
 """A wrong clock may be set right again. Publishing times later than this from now were written by hand."""
 
 
-def discover(*, now: datetime, since: timedelta = JUST_NOW) -> int:
-    """Take up targets that were published in this time, and new accounts; returns the number of targets."""
+def discover(*, now: datetime, since: timedelta = JUST_NOW, is_ending: Callable[[], bool] = lambda: False) -> int:
+    """Take up targets that were published in this time, until `is_ending`, and new accounts; returns the number of
+    targets."""
     _plan_accounts(now=now)
     found = 0
-    while taken := _take_up(now - since, now + AHEAD):
+    while not is_ending() and (taken := _take_up(now - since, now + AHEAD)):
         found += taken
     return found
 
 
-def discover_all(*, now: datetime) -> int:
+def discover_all(*, now: datetime, is_ending: Callable[[], bool] = lambda: False) -> int:
     """Take up every target that is young enough to be read, including those missed during an outage."""
-    return discover(now=now, since=READ_FOR)
+    return discover(now=now, since=READ_FOR, is_ending=is_ending)
 
 
 def _take_up(after: datetime, before: datetime) -> int:

@@ -29,9 +29,9 @@ UNSCHEDULED = SENT_BEFORE | {"status": TargetStatus.DRAFT, "scheduled_at": None,
 """The columns of a target whose post is a draft again."""
 
 
-def set_due(targets: Iterable[Target], *, scheduled_at: datetime) -> None:
-    """Schedule targets for this time, as if they had never been tried."""
-    _make_due(targets, TargetStatus.SCHEDULED, at=scheduled_at)
+def set_due(targets: Iterable[Target], *, scheduled_at: datetime, now: datetime) -> None:
+    """Schedule targets for this time, or for now if it is over, as if they had never been tried: they are not late."""
+    _make_due(targets, TargetStatus.SCHEDULED, at=max(scheduled_at, now))
 
 
 def _make_due(targets: Iterable[Target], status: TargetStatus, *, at: datetime) -> None:
@@ -47,11 +47,14 @@ def _due(status: TargetStatus, *, at: datetime) -> dict[str, Any]:
     return {"status": status, "scheduled_at": at, "due_at": at, "give_up_at": at + GIVE_UP_AFTER}
 
 
-def are_due(targets: Iterable[Target], *, at: datetime) -> bool:
-    """Return whether these targets already are as `set_due` would make them."""
-    due = _due(TargetStatus.SCHEDULED, at=at)
-    wanted = ((target, due | (UNTRIED if target.armed_at is None else SENT_BEFORE)) for target in targets)
-    return all(getattr(target, name) == value for target, columns in wanted for name, value in columns.items())
+def are_due(targets: Iterable[Target], *, at: datetime, now: datetime) -> bool:
+    """Return whether these targets already are as `set_due` would make them, or has made them since that time."""
+    return all(_is_due(target, at=max(at, min(target.scheduled_at or at, now))) for target in targets)
+
+
+def _is_due(target: Target, *, at: datetime) -> bool:
+    columns = _due(TargetStatus.SCHEDULED, at=at) | (UNTRIED if target.armed_at is None else SENT_BEFORE)
+    return all(getattr(target, name) == value for name, value in columns.items())
 
 
 def send_now(targets: Iterable[Target], *, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Announcing accounts whose sign-in ends soon, while there is time to sign in again, and those where it has ended."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -18,13 +19,14 @@ SOON = timedelta(days=7)
 """From this long before its end, an account is announced, shown and counted as ending."""
 
 
-def notify(now: datetime) -> int:
+def notify(now: datetime, *, is_ending: Callable[[], bool] = lambda: False) -> int:
     """Announce each account that ends within 7 days, once for each end, with the posts at risk.
 
-    Expires the accounts that have ended, and returns the number of both.
+    Expires the accounts that have ended, and returns the number of both; once `is_ending`, the rest is left.
     """
-    found = for_each(_untold(now).order_by("pk").values_list("pk", flat=True), lambda pk: _notify(pk, now=now))
-    return found + for_each(_ended(now).order_by("pk").values_list("pk", flat=True), lambda pk: _expire(pk, now=now))
+    untold, ended = (rows.order_by("pk").values_list("pk", flat=True) for rows in (_untold(now), _ended(now)))
+    found = for_each(untold, lambda pk: _notify(pk, now=now), is_ending=is_ending)
+    return found + for_each(ended, lambda pk: _expire(pk, now=now), is_ending=is_ending)
 
 
 def ending(now: datetime) -> SocialAccountQuerySet:

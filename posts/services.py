@@ -210,7 +210,7 @@ def _add_to_schedule(post: Post, new: Sequence[Target], *, now: datetime) -> Non
 
     The others keep theirs: they may be held up, or have failed.
     """
-    set_due(new, scheduled_at=max(post.scheduled_at or now, now))
+    set_due(new, scheduled_at=post.scheduled_at or now, now=now)
     if post.is_on_hold:
         Target.objects.filter(pk__in=[target.pk for target in new]).update(due_at=None, give_up_at=None)
 
@@ -293,20 +293,20 @@ def _schedule(
         "scheduled_timezone": zone,
         "scheduled_local": kept_local(scheduled_at, at=at),
     }
-    give_time(post, targets, columns, actor=actor)
+    give_time(post, targets, columns, actor=actor, now=now)
     if at <= now:
         transaction.on_commit(doorbell.ring, robust=True)
 
 
 def give_time(
-    post: Post, targets: Sequence[Target], columns: Mapping[str, Any], *, actor: Actor, **details: Any
+    post: Post, targets: Sequence[Target], columns: Mapping[str, Any], *, actor: Actor, now: datetime, **details: Any
 ) -> None:
     """Make a locked post due at the `scheduled_at` of these columns. If it is so already, only write the audit log."""
     at, zone, before = columns["scheduled_at"], columns["scheduled_timezone"], snapshot(post)
-    if all(getattr(post, name) == value for name, value in columns.items()) and are_due(targets, at=at):
+    if all(getattr(post, name) == value for name, value in columns.items()) and are_due(targets, at=at, now=now):
         record_update(post, changes({}, post), actor=actor)
         return
-    set_due(targets, scheduled_at=at)
+    set_due(targets, scheduled_at=at, now=now)
     assign(post, columns)
     sync(post)
     record("scheduled", post, actor=actor, scheduled_at=at, timezone=zone, **details, **changes(before, post))

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from itertools import takewhile
 from typing import Any
 
 from django.db import transaction
@@ -99,7 +98,7 @@ def delete_workspace(workspace: Workspace, *, actor: Actor, now: datetime) -> No
 def purge_deleted(*, is_ending: Callable[[], bool] = lambda: False) -> int:
     """Remove the next part of up to ten deleted workspaces, until `is_ending`; returns how many are gone for good."""
     deleted = Workspace.objects.exclude(deleted_at=None).order_by("deleted_at", "pk")
-    return for_each(takewhile(lambda _: not is_ending(), deleted[:10]), _purge)
+    return for_each(deleted[:10], _purge, is_ending=is_ending)
 
 
 def _purge(workspace: Workspace) -> bool:

@@ -98,14 +98,17 @@ CHORES = (
     ),
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
     Chore(name="forget secrets", every=timedelta(hours=1), work=_at_present(idempotency.forget_secrets)),
-    Chore(name="follow time zones", every=timedelta(hours=1), work=_at_present(schedules.follow_zones)),
+    Chore(name="follow time zones", every=timedelta(hours=1), work=_at_present(schedules.follow_zones), is_long=True),
     Chore(
         name="find published posts",
         every=timedelta(hours=1),
-        work=_at_present(lambda now: discovery.discover_all(now=now)),
+        work=_at_present(lambda now, **ending: discovery.discover_all(now=now, **ending)),
+        is_long=True,
     ),
     Chore(name="read accounts ahead of posts", every=engine_time(600), work=_at_present(read_before_posts)),
-    Chore(name="tell of accounts that end", every=timedelta(minutes=5), work=_at_present(expiring.notify)),
+    Chore(
+        name="tell of accounts that end", every=timedelta(minutes=5), work=_at_present(expiring.notify), is_long=True
+    ),
     *(_forget(name, kinds) for name, kinds in pruning.KINDS.items()),
     Chore(
         name="sweep orphaned files",

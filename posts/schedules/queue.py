@@ -43,15 +43,38 @@ def next_free(schedule: Schedule, slots: Sequence[Slot], *, post: Post, now: dat
 
     If a slot is taken without a gap, as usual, one count shows that.
     """
-    starts = {slot.pk: first_date(slot.day, slot.time, zone=schedule.timezone, after=now) for slot in slots}
-    later = Q()
-    for pk, start in starts.items():
-        later |= Q(slot=pk, slot_date__gte=start)
+    starts = _starts(schedule, slots, now=now)
     others = Post.objects.exclude(pk=post.pk)
-    taken = others.filter(later).order_by().values_list("slot").annotate(count=Count("pk"), last=Max("slot_date"))
+    later = others.filter(_from(starts)).order_by()
+    taken = later.values_list("slot").annotate(count=Count("pk"), last=Max("slot_date"))
     runs = {pk: (count, last) for pk, count, last in taken}
     days = {slot: _first_free(others.filter(slot=slot), starts[slot.pk], runs.get(slot.pk)) for slot in slots}
     return min(_occurrence(schedule, slot, day) for slot, day in days.items())
+
+
+def free_coming(schedule: Schedule, *, now: datetime) -> None:
+    """Free the coming occurrences of a locked schedule whose zone has changed: also those of posts that are out, whose
+    slots come again if the zone has moved west.
+
+    Posts are updated by primary key: others lock a post and then change its slot.
+    """
+    if starts := _starts(schedule, schedule.slots.all(), now=now):
+        posts = list(Post.objects.filter(_from(starts)).values_list("pk", flat=True))
+        for some in in_parts(posts, BATCH):
+            Post.objects.filter(_from(starts), pk__in=some).update(slot=None, slot_date=None)
+
+
+def _starts(schedule: Schedule, slots: Iterable[Slot], *, now: datetime) -> dict[str, date]:
+    """Return the first coming date of each slot."""
+    return {slot.pk: first_date(slot.day, slot.time, zone=schedule.timezone, after=now) for slot in slots}
+
+
+def _from(starts: Mapping[str, date]) -> Q:
+    """Match the posts that have taken these slots on these dates or later; all posts if there are no slots."""
+    later = Q()
+    for pk, start in starts.items():
+        later |= Q(slot=pk, slot_date__gte=start)
+    return later
 
 
 def _first_free(others: "QuerySet[Post]", start: date, run: tuple[int, date] | None) -> date:

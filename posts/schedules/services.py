@@ -3,7 +3,7 @@
 A schedule is locked before its posts. Changing its slots, or putting it on hold, moves the posts in its queue.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms import NAMES
 from accounts.platforms.limits import Issue
+from ouipost import zones
 from ouipost.db.locks import lock_shared
 from ouipost.db.rows import assign, in_parts
 from ouipost.errors import DomainError, InvalidInput
@@ -30,6 +31,7 @@ from posts.models import Post, Schedule, Slot, Target, TargetStatus
 from posts.schedules import wall_times
 from posts.schedules.queue import (
     Recipient,
+    free_coming,
     keep_with_slots,
     lacks,
     moved_by_their_zone,
@@ -119,7 +121,7 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     place = next_free(held, fitting, post=locked, now=now)
     columns = {"schedule_id": held.pk, "slot_id": place.slot_id, "slot_date": place.date, "scheduled_at": place.at}
     columns |= {"scheduled_timezone": held.timezone, "scheduled_local": ""}
-    give_time(locked, targets, columns, actor=actor, schedule=held.pk)
+    give_time(locked, targets, columns, actor=actor, now=now, schedule=held.pk)
     return locked
 
 
@@ -242,6 +244,8 @@ def _move(
     """Update the queue to its schedule; returns the posts that no slot fits."""
     was_active, had_zone = before.get("is_active", schedule.is_active), before.get("timezone", schedule.timezone)
     is_new = has_new_slots or had_zone != schedule.timezone or not was_active
+    if had_zone != schedule.timezone:
+        free_coming(schedule, now=now)
     if schedule.is_active:
         return _deal_out(schedule, queued(schedule), actor=actor, now=now) if is_new else []
     if was_active:
@@ -284,11 +288,20 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
         record_all([entry("unscheduled", post, actor=actor, **changes(before[post.pk], post)) for post in some])
 
 
-def follow_zones(now: datetime) -> int:
-    """Move posts to their slot's time, or to their given local time, if the zone's rules have changed; returns how
-    many."""
-    queued_ones = for_each(moved_by_their_zone(now).items(), lambda moved: _follow_zone(*moved, now=now))
-    return queued_ones + wall_times.follow(now)
+def _leave_queue(posts: Sequence[Post], *, actor: Actor, now: datetime) -> None:
+    """Let posts that have lost their slots go out at their times all the same."""
+    for some in in_parts(posts, TOLD_AT_ONCE):
+        Post.objects.filter(pk__in=[post.pk for post in some]).update(schedule=None, updated_at=now)
+        left = [(post, assign(post, {"schedule_id": None})) for post in some]
+        record_all([entry("updated", post, actor=actor, **changes(before, post)) for post, before in left])
+
+
+def follow_zones(now: datetime, *, is_ending: Callable[[], bool] = lambda: False) -> int:
+    """Move posts to their slot's time, or to their given local time, if the zone's rules have changed, until
+    `is_ending`; returns how many."""
+    moved = moved_by_their_zone(now).items()
+    queued_ones = for_each(moved, lambda each: _follow_zone(*each, now=now), is_ending=is_ending)
+    return queued_ones + (0 if is_ending() else wall_times.follow(now, is_ending=is_ending))
 
 
 @transaction.atomic
@@ -314,16 +327,19 @@ def lock_all(account: SocialAccount) -> list[Schedule]:
 
 
 def leave(account: SocialAccount, actor: Actor, now: datetime) -> None:
-    """Take a disconnected account out of all slots. Slots for nobody else are removed, and their posts move."""
+    """Take a disconnected account out of all slots. Slots for nobody else are removed, and their posts move.
+
+    A post for others that no slot fits keeps its time, and leaves the queue. Where the zone is unknown, posts stay in
+    their queue without a slot until another zone is chosen.
+    """
     for schedule in lock_all(account):
         before = _slots_of(schedule)
         is_gone = _forget(schedule, account)
         if before != (after := _slots_of(schedule)):
             record("updated", schedule, actor=actor, before={"slots": before}, after={"slots": after})
-        if is_gone and schedule.is_active:
+        if is_gone and schedule.is_active and zones.is_known(schedule.timezone):
             lost = [post for post in queued(schedule) if post.slot_id is None]  # the others keep their places
-            returned = _deal_out(schedule, lost, actor=actor, now=now, without=account.pk)
-            _return_to_draft(returned, actor=SYSTEM, now=now)
+            _leave_queue(_deal_out(schedule, lost, actor=actor, now=now, without=account.pk), actor=actor, now=now)
 
 
 def _forget(schedule: Schedule, account: SocialAccount) -> bool:

@@ -4,7 +4,7 @@ The row keeps that time with its original offset. If it no longer equals `schedu
 column, such as an older version, has set another time since, and the post is left alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,14 +21,14 @@ from posts.schedules.slots import kept_local, local_moves_to
 from posts.status import TOLD_AT_ONCE, snapshot
 
 
-def follow(now: datetime) -> int:
-    """Move future posts to their local time by the present rules of their zone; returns how many."""
+def follow(now: datetime, *, is_ending: Callable[[], bool]) -> int:
+    """Move future posts to their local time by the present rules of their zone, until `is_ending`; returns how many."""
     to_come = Target.objects.filter(due_at__gt=now, status=TargetStatus.SCHEDULED)  # uses the index of due targets
     rows = to_come.filter(post__status=PostStatus.SCHEDULED, post__scheduled_at__gt=now, post__slot=None)
     rows = rows.exclude(post__scheduled_local="")
     columns = ("post_id", "post__scheduled_at", "post__scheduled_timezone", "post__scheduled_local")
     moved = {pk for pk, *given in rows.values_list(*columns).iterator() if _new_time(*given)}
-    return for_each(in_parts(sorted(moved), TOLD_AT_ONCE), lambda pks: _follow(pks, now=now))
+    return for_each(in_parts(sorted(moved), TOLD_AT_ONCE), lambda pks: _follow(pks, now=now), is_ending=is_ending)
 
 
 def _new_time(scheduled_at: datetime | None, zone: str, local: str) -> datetime | None:

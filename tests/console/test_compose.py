@@ -335,6 +335,51 @@ def test_scheduling_takes_the_time_by_the_clock_of_the_workspace(staff: Client, 
     assert post.scheduled_local == "2090-07-01T09:30:00+02:00"
 
 
+def zone_of(answer: Any) -> str:
+    [zone] = re.findall(r'name="timezone" value="([^"]*)"', answer.content.decode())
+    return unescape(zone)
+
+
+def test_a_time_is_not_taken_by_another_clock_than_the_page_named(staff: Client, facebook: SocialAccount) -> None:
+    typed = written(facebook, scheduled_at="2090-07-01T09:30", do="schedule", timezone=zone_of(staff.get(NEW)))
+    Workspace.objects.update(settings={"timezone": "Asia/Tokyo"})
+
+    refused = staff.post(NEW, typed)
+    posts = Post.objects.count()
+    staff.post(NEW, typed | {"timezone": zone_of(refused)})
+
+    told = (
+        "The workspace's time zone has changed since you opened the page: it is Asia/Tokyo now. "
+        "Look at the date and time, then press the button again."
+    )
+    assert refused.context["sheet"].errors == {"scheduled_at": [told]}
+    assert f"Date and time: {told}" in refused.context["refused"]
+    assert "Date and time in Asia/Tokyo" in refused.content.decode()
+    assert (refused.context["sheet"].at, posts) == ("2090-07-01T09:30", 0)
+    assert Post.objects.get().scheduled_at == datetime(2090, 7, 1, 0, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("do", ["save", "draft", "schedule"])
+def test_the_time_of_a_post_that_nobody_moved_is_shown_by_the_new_clock(
+    staff: Client, facebook: SocialAccount, do: str
+) -> None:
+    post = post_to(facebook)
+    at = scheduled_for(post, 30)
+    opened = staff.get(edit_address(post))
+    kept = {"shown": shown_on(opened), "timezone": zone_of(opened), "scheduled_at": "2090-01-30T10:30"}
+    Workspace.objects.update(settings={"timezone": "Asia/Tokyo"})
+
+    answer = staff.post(edit_address(post), written(facebook, do=do, **kept))
+
+    post.refresh_from_db()
+    if do == "schedule":
+        sheet = answer.context["sheet"]
+        assert (sheet.at, [*sheet.errors]) == ("2090-01-30T18:30", ["scheduled_at"])
+        again = {"shown": shown_on(answer), "timezone": zone_of(answer), "scheduled_at": "2090-01-30T18:45"}
+        assert staff.post(edit_address(post), written(facebook, do=do, **again)).status_code == 302
+    assert (post.status, post.scheduled_at) == (("draft", None) if do == "draft" else ("scheduled", at))
+
+
 def test_scheduling_without_a_time_asks_for_one(staff: Client, facebook: SocialAccount) -> None:
     answer = staff.post(NEW, written(facebook, scheduled_at="", do="schedule"))
 

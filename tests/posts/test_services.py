@@ -21,6 +21,7 @@ from tests.factories import NOW, make_account, make_schedule
 from tests.posts.fakes import (
     ACTOR,
     ScriptedNetwork,
+    claim_targets,
     make_due,
     make_mixed,
     publish,
@@ -165,6 +166,33 @@ def test_scheduling_gives_every_target_its_time(workspace: Workspace, accounts: 
             "scheduled_timezone": "Europe/Paris",
         },
     }
+
+
+@pytest.mark.parametrize("minutes", [0, 1])
+def test_a_time_of_a_moment_ago_is_due_at_once_and_not_missed(
+    workspace: Workspace, accounts: list[SocialAccount], minutes: int
+) -> None:
+    Workspace.objects.update(settings={"publish_late_up_to_minutes": minutes})
+    post, now = make_mixed(workspace, accounts[:1], "draft"), database_now()
+    at = now - services.PAST_TOLERANCE
+
+    services.schedule_post(post, scheduled_at=at, zone="UTC", actor=ACTOR, now=now)
+
+    [target] = Target.objects.filter(post=post)
+    assert (target.scheduled_at, target.due_at, Post.objects.get().scheduled_at) == (now, now, at)
+    assert [held.pk for held in claim_targets(1)] == [target.pk]
+
+
+def test_a_time_of_a_moment_ago_that_is_given_again_changes_nothing(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    post, at = make_mixed(workspace, accounts, "draft", "draft"), NOW - timedelta(seconds=30)
+    schedule(post, at)
+
+    services.schedule_post(post, scheduled_at=at, zone="UTC", actor=ACTOR, now=NOW + timedelta(seconds=20))
+
+    assert set(Target.objects.values_list("scheduled_at", "due_at")) == {(NOW, NOW)}
+    assert told() == ["post.scheduled", "post.unchanged"]
 
 
 @pytest.mark.parametrize(

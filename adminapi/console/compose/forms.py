@@ -89,6 +89,8 @@ class Sheet:
     """Files on the page that no longer exist."""
     at: str = ""
     """The local time of the post, by the workspace's clock."""
+    zone: str = ""
+    """The zone of that clock when the page was made; empty for a page that is made now."""
     chosen_at: str = ""
     """The chosen moment, if the clocks do not show `at` exactly once."""
     schedule_id: str = ""
@@ -104,6 +106,11 @@ class Sheet:
     def as_shown(self) -> str:
         """The value of the hidden input that sends this back."""
         return json.dumps(self.shown) if self.shown else ""
+
+    @property
+    def has_other_clock(self) -> bool:
+        """Whether the workspace has got another time zone since the page was made."""
+        return self.zone not in ("", self.workspace.timezone)
 
     def refuse(self, errors: Mapping[str, Iterable[str]]) -> None:
         """Add errors, in the reader's language."""
@@ -164,9 +171,9 @@ def state_of(post: Post) -> dict[str, Any]:
     return content_of(post) | {"at": _at(post)}
 
 
-def _at(post: Post) -> str:
-    """Return a post's time by its workspace's clock; empty if it has none."""
-    at = shown(post.scheduled_at, zone=post.workspace.timezone) if post.scheduled_at else ""
+def _at(post: Post, *, zone: str = "") -> str:
+    """Return a post's time by the clock of a zone, or of its workspace; empty if it has none."""
+    at = shown(post.scheduled_at, zone=zone or post.workspace.timezone) if post.scheduled_at else ""
     return at[: len("2026-01-31T09:30")]
 
 
@@ -191,7 +198,7 @@ def read_sheet(workspace: Workspace, post: Post | None, data: QueryDict) -> Shee
     told = _seen(data)
     files = _files(post, data, told) if post else []
     left = {*data.getlist("removed"), *(file.media.pk for file in files)}
-    return Sheet(
+    sheet = Sheet(
         workspace=workspace,
         post=post,
         accounts=accounts,
@@ -201,9 +208,22 @@ def read_sheet(workspace: Workspace, post: Post | None, data: QueryDict) -> Shee
         files=files,
         gone=[each for pk, each in told.items() if pk not in left],
         at=data.get("scheduled_at", ""),
+        zone=data.get("timezone", ""),
         chosen_at=data.get("chosen_at", ""),
         schedule_id=data.get("schedule_id", ""),
     )
+    _follow_clock(sheet)
+    return sheet
+
+
+def _follow_clock(sheet: Sheet) -> None:
+    """Put the post's time on the page by the workspace's present clock, if only that clock has changed since."""
+    post, told = sheet.post, sheet.shown
+    if post is None or told is None or not sheet.has_other_clock or told.get("at") != _at(post, zone=sheet.zone):
+        return
+    if sheet.at == told["at"]:
+        sheet.at, sheet.chosen_at = _at(post), moment_of(post)
+    sheet.shown = told | {"at": _at(post)}
 
 
 def _accounts(workspace: Workspace, named: Iterable[str]) -> list[SocialAccount]:
@@ -298,10 +318,16 @@ def _errors_of(given: "serializers.Serializer[Any]") -> Errors:
 
 def checked_moment(sheet: Sheet) -> datetime | None:
     """Return the post's time, without an offset if it is the workspace's local time; None, with the reason in the
-    sheet's errors, if it is missing, invalid or ambiguous."""
+    sheet's errors, if it is missing, invalid, ambiguous, or by another clock than the workspace's."""
     given = ScheduleInput(data={"scheduled_at": sheet.at})
     if not sheet.at:
         sheet.refuse({"scheduled_at": [_("Choose a date and a time.")]})
+    elif sheet.has_other_clock:
+        message = _(
+            "The workspace's time zone has changed since you opened the page: it is %(zone)s now. "
+            "Look at the date and time, then press the button again."
+        )
+        sheet.refuse({"scheduled_at": [message % {"zone": sheet.workspace.timezone}]})
     elif not given.is_valid():
         sheet.refuse(_errors_of(given))
     else:

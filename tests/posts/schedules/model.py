@@ -168,7 +168,7 @@ class Beliefs:
         return sorted(waiting, key=lambda post: (post.at or post.created_at, post.id))
 
     def deal_out(self, plan: Plan, posts: Sequence[Post], *, now: datetime) -> list[Post]:
-        """Give posts of a queue its first free places, in order; those that no slot fits become drafts."""
+        """Give posts of a queue its first free places, in order; returns those that no slot fits."""
         returned = []
         for post in posts:
             post.place = None
@@ -180,8 +180,6 @@ class Beliefs:
                 post.place, post.zone = coming[1:], plan.zone
             else:
                 post.take(coming, plan)
-        for post in returned:
-            post.become_draft()
         return returned
 
     def hold(self, plan: Plan) -> None:
@@ -209,7 +207,17 @@ class Beliefs:
         lost = [post for post in self.waiting(plan) if post.place and post.place[0] in gone]
         self.free_places(gone)
         if plan.is_active:
-            self.deal_out(plan, lost, now=now)
+            for post in self.deal_out(plan, lost, now=now):
+                post.plan = None
+
+    def free_coming(self, plan: Plan, *, now: datetime) -> None:
+        """Free the places that come by the clocks of the schedule's zone, whoever has them."""
+        times = {slot.id: slot.time for slot in plan.slots}
+        for post in self.posts:
+            if post.place and post.place[0] in times:
+                slot, day = post.place
+                if comes_at(datetime.combine(day, times[slot]), plan.zone) > now:
+                    post.place = None
 
     def free_places(self, slots: Collection[str]) -> None:
         for post in self.posts:

@@ -16,6 +16,7 @@ from ouipost import claims
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
+from posts import services
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Post, Schedule, Slot, Target
 from posts.schedules import services as schedules
@@ -24,7 +25,7 @@ from posts.schedules.slots import occurs_at
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_schedule
 from tests.foundation.threads import at_once
-from tests.posts.fakes import ACTOR, ScriptedNetwork, claim_targets, publish_claimed, states, told
+from tests.posts.fakes import ACTOR, ScriptedNetwork, claim_targets, publish_claimed, states, status_of, told
 from workspaces.models import Workspace
 
 EACH = 4
@@ -322,6 +323,73 @@ def test_the_next_place_is_by_the_schedules_clock(workspace: Workspace) -> None:
 
     assert (place.at, place.date) == (datetime(2026, 11, 22, 11, 30, tzinfo=UTC), date(2026, 11, 23))
     assert place.at == occurs_at(place.date, Slot.objects.get().time, zone="Pacific/Auckland")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_for_both", [False, True])
+def test_a_post_for_others_keeps_its_time_when_the_account_goes_that_its_slot_was_for(
+    workspace: Workspace, accounts: list[SocialAccount], is_for_both: bool
+) -> None:
+    page, other = accounts
+    schedule = make_schedule(workspace, slots=[(0, "09:00", [page.pk])])
+    post = put_in(make_post(workspace, accounts=[page]), schedule)
+    named = [page.pk, other.pk] if is_for_both else [other.pk]
+    services.update_post(post, values={"platforms": named}, actor=ACTOR, now=NOW)
+
+    gone = disconnect(page, actor=ACTOR, now=NOW)
+
+    kept = Post.objects.get(pk=post.pk)
+    assert gone.cancelled == int(is_for_both)
+    assert (kept.status, kept.scheduled_at, kept.schedule, kept.slot) == ("scheduled", post.scheduled_at, None, None)
+    assert Target.objects.get(account=other).due_at == post.scheduled_at
+    left = Event.objects.get(type="post.updated", details__after={"schedule_id": None})
+    assert left.details["before"] == {"schedule_id": schedule.pk}
+
+
+@pytest.mark.django_db
+def test_an_account_can_go_though_the_zone_of_a_schedule_is_gone(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    page, other = accounts
+    schedule = make_schedule(workspace, slots=[(0, "09:00", [page.pk]), (1, "09:00", ["twitter"])])
+    post, moved = (put_in(make_post(workspace, accounts=[page]), schedule) for _ in range(2))
+    services.update_post(moved, values={"platforms": [other.pk]}, actor=ACTOR, now=NOW)
+    Schedule.objects.update(timezone="Mars/Olympus")
+
+    assert disconnect(page, actor=ACTOR, now=NOW).cancelled == 1
+    waits = Post.objects.get(pk=moved.pk)
+    schedules.update_schedule(schedule, values={"timezone": "Europe/Paris"}, actor=ACTOR, now=NOW)
+
+    assert (status_of(post), waits.status, waits.scheduled_at) == ("draft", "scheduled", moved.scheduled_at)
+    assert Post.objects.get(pk=moved.pk).slot == schedule.slots.get()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_active", [True, False])
+def test_what_went_out_holds_no_slot_that_comes_again_as_the_zone_moves_west(
+    workspace: Workspace, accounts: list[SocialAccount], is_active: bool
+) -> None:
+    schedule = make_schedule(workspace, timezone="Asia/Tokyo", slots=[(0, "09:00", ["facebook"])])
+    before, sent, waits, new = (make_post(workspace, accounts=accounts[:1]) for _ in range(4))
+    monday = datetime(2026, 11, 30, tzinfo=UTC)  # nine o'clock in Tokyo
+    for weeks, post in ((2, before), (1, sent), (1, waits)):
+        put_in(post, schedule, now=monday - timedelta(weeks=weeks, hours=-1))
+    Post.objects.filter(pk__in=[before.pk, sent.pk]).update(status="published")
+    now = monday + timedelta(minutes=5)
+
+    moved = {"timezone": "America/Los_Angeles", "is_active": is_active}
+    schedules.update_schedule(schedule, values=moved, actor=ACTOR, now=now)
+    schedules.update_schedule(schedule, values={"is_active": True}, actor=ACTOR, now=now)
+    put_in(new, schedule, now=now)
+
+    dates = dict(Post.objects.values_list("pk", "slot_date"))
+    assert dates == {
+        before.pk: date(2026, 11, 23),
+        sent.pk: None,
+        waits.pk: date(2026, 11, 30),
+        new.pk: date(2026, 12, 7),
+    }
+    assert Post.objects.get(pk=sent.pk).schedule == schedule
 
 
 @pytest.mark.django_db

@@ -189,10 +189,14 @@ class Life(Operations):
             kept = {(each.day, each.time): each.id for each in plan.slots}
             assert all(had[key].id == pk for key, pk in kept.items() if key in had)
             self.free_places({each.id for key, each in had.items() if key not in kept})
+        if plan.zone != was[0]:
+            self.free_coming(plan, now=self.now)
         is_new = (plan.zone, plan.is_active) != was or {*had.values()} != {*plan.slots}
         returned = []
         if plan.is_active and is_new:
             returned = self.deal_out(plan, order, now=self.now)
+            for post in returned:
+                post.become_draft()
         elif not plan.is_active:
             self.hold(plan)
         assert data["returned_to_draft"] == [post.id for post in returned], (data, returned)
