@@ -182,6 +182,15 @@ def test_the_breaker_of_another_network_excuses_nothing(account: SocialAccount, 
     assert fate(target) == "missed"
 
 
+def test_the_breaker_of_a_true_network_excuses_live_posts(now: datetime) -> None:
+    account = make_account(make_workspace(mode="live", settings={"publish_late_up_to_minutes": 10}))
+    target = due(account, now - 40 * MINUTE)
+    rest(account, since=now - 50 * MINUTE, until=now)
+
+    assert fate(target) == "publishing"
+    assert Network.objects.get().pk == "facebook"
+
+
 def test_networks_are_read_for_what_looks_late_alone(
     account: SocialAccount, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
