@@ -101,7 +101,7 @@ def _note(
     watched = rows.filter(Q(pk__in=failed) | Q(pk__in=marks) & TROUBLED)
     pks = list(watched.values_list("pk", flat=True))
     changed = {
-        row.pk: columns
+        row.pk: columns | _rest(row, columns["held_until"], now=now)
         for row in rows.filter(pk__in=pks).select_for_update().order_by("pk")
         if (columns := after_calls(row, marks[row.pk], now=now))
     }
@@ -124,6 +124,27 @@ def after_calls(guarded: Guarded, marks: str, *, now: datetime) -> dict[str, Any
     if len(recent) >= LEAST_CALLS and _failures(recent) >= BROKEN_SHARE * len(recent):
         return _opened(recent, now=now)
     return _columns(recent_calls=recent, recent_at=now) if _failures(recent) else _columns()
+
+
+def _rest(guarded: Guarded, until: datetime | None, *, now: datetime) -> dict[str, datetime | None]:
+    """Return the columns of a network's rest if its breaker, which holds it until then, opens or closes.
+
+    It goes on until a call tries the network, for five minutes at most. A rest that follows soon is the same one.
+    """
+    if not isinstance(guarded, Network):
+        return {}
+    ended = guarded.rested_until
+    if until is not None:
+        window = engine_time(WINDOW_SECONDS)
+        is_same = ended is not None and ended >= now - window
+        return {"rested_from": guarded.rested_from if is_same else now, "rested_until": until + window}
+    return {"rested_until": min(ended, now)} if guarded.held_until is not None and ended is not None else {}
+
+
+def rests(*, since: datetime) -> dict[str, tuple[datetime, datetime]]:
+    """Return when the last rest of each network began and ends, for those that ended after this or go on."""
+    rows = Network.objects.filter(rested_until__gt=since).values_list("pk", "rested_from", "rested_until")
+    return {pk: (begun, ended) for pk, begun, ended in rows if begun and ended}
 
 
 def _failures(marks: str) -> int:

@@ -49,6 +49,12 @@ class Network(Guarded):
     """A network's health; there is no row while nothing is wrong with it."""
 
     id = models.CharField(primary_key=True, max_length=20)
+    rested_from = models.DateTimeField(
+        null=True, editable=False, help_text="When its breaker last opened: what waited then is not late for that."
+    )
+    rested_until = models.DateTimeField(
+        null=True, editable=False, help_text="When it closed; while it is open, until when it excuses at most."
+    )
 
     def __str__(self) -> str:
         return self.id

@@ -14,6 +14,8 @@ from ouipost.phrases import Phrase, joined
 
 logger = logging.getLogger(__name__)
 
+Span = tuple[datetime, datetime]
+
 
 def in_force() -> list[Pause]:
     """Return the pauses in force, the oldest first."""
@@ -91,11 +93,14 @@ def rows_held_up(pauses: Iterable[Pause]) -> Q:
     )
 
 
-def time_paused(pauses: Collection[Pause], *, since: datetime, until: datetime) -> timedelta:
-    """Return for how long, within this time, at least one of the pauses was in force."""
+def time_paused(
+    pauses: Collection[Pause], *, since: datetime, until: datetime, besides: Collection[Span] = ()
+) -> timedelta:
+    """Return for how long, within this time, at least one of the pauses was in force, or one of the other spans ran."""
     total, counted_to = timedelta(0), since
-    for each in sorted(pauses, key=_begun):
-        begun, ended = max(each.paused_at, counted_to), min(each.resumed_at or until, until)
+    spans = [(each.paused_at, each.resumed_at or until) for each in pauses]
+    for first, last in sorted([*spans, *besides]):
+        begun, ended = max(first, counted_to), min(last, until)
         if ended > begun:
             total, counted_to = total + (ended - begun), ended
     return total

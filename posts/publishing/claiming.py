@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from django.db import Error, IntegrityError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
-from accounts import allowance, pacing, pauses
+from accounts import allowance, breakers, pacing, pauses
 from accounts.models import Pause, SocialAccount
 from accounts.pacing import Pacing
+from accounts.pauses import Span
 from accounts.platforms.errors import ErrorCode, WhoActs
-from accounts.shares import NETWORK
+from accounts.shares import NETWORK, key_of
 from ouipost import claims
 from ouipost.claims import Claim, LostClaim
 from ouipost.db.locks import is_lock_error, lock_free
@@ -181,7 +182,7 @@ def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) ->
     accounts = _lock_accounts([candidate.account_id for candidate in chosen if candidate.post_id in posts])
     _call_off_of_deleted(posts)
     ready = _as_locked(due, chosen, posts, accounts)
-    history = History(_pauses_since(ready, posts, now=now), posts, accounts)
+    history = _look_back(ready, posts, accounts, now=now)
     missed = _missed(ready, history, now=now)
     crashing = [target for target in ready if target.claim_count >= MAX_UNSETTLED_CLAIMS and target not in missed]
     _miss(missed, now=now)
@@ -310,9 +311,10 @@ def _start(posts: set[str], *, now: datetime) -> None:
 
 
 class History(NamedTuple):
-    """The pauses since the earliest scheduled time of some targets, with the workspaces and accounts of these."""
+    """What held up some targets since their scheduled times, with the workspaces and accounts of these."""
 
     pauses: Sequence[Pause]
+    rests: Mapping[str, Span]
     posts: Mapping[str, Workspace]
     accounts: Mapping[str, Pacing]
 
@@ -323,15 +325,24 @@ class History(NamedTuple):
         goes_to = (target.account_id, self.accounts[target.account_id].platform, self.posts[target.post_id].pk)
         return [pause for pause in self.pauses if pause.covers(*goes_to)]
 
+    def rests_of(self, target: Ready) -> list[Span]:
+        """Return the last rest of the target's network, if it was one of these."""
+        network = key_of(target.platform, self.posts[target.post_id].mode)
+        return [self.rests[network]] if network in self.rests else []
 
-def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, now: datetime) -> list[Pause]:
-    """Return the pauses since the earliest scheduled time; without a query if all targets go out in time."""
-    times = []
-    for target in targets:
-        is_late = is_too_late(target.due_at, [], workspace=posts[target.post_id], now=now)
-        if target.scheduled_at and (is_late or target.scheduled_at < now - PROMPT):
-            times.append(target.scheduled_at)
-    return pauses.after(min(times)) if times else []
+
+def _look_back(
+    targets: Sequence[Ready], posts: Mapping[str, Workspace], accounts: Mapping[str, Pacing], *, now: datetime
+) -> History:
+    """Return what held up the targets; without a query if all go out in time.
+
+    Pauses also make the time for trying longer. Rests of networks are read only for what looks too late.
+    """
+    late = [each for each in targets if is_too_late(each.due_at, [], workspace=posts[each.post_id], now=now)]
+    times = [at for each in targets if (at := each.scheduled_at) and (each in late or at < now - PROMPT)]
+    paused = pauses.after(min(times)) if times else []
+    rests = breakers.rests(since=min(each.due_at for each in late)) if late else {}
+    return History(paused, rests, posts, accounts)
 
 
 def _missed(targets: Sequence[Ready], history: History, *, now: datetime) -> list[Ready]:
@@ -350,7 +361,9 @@ def _is_late(target: Ready, history: History, *, now: datetime) -> bool:
 
     A target that is tried again, or had to wait for its account, has a new due time, and is late relative to that.
     """
-    return is_too_late(target.due_at, history.of(target), workspace=history.posts[target.post_id], now=now)
+    held_up_by, rests = history.of(target), history.rests_of(target)
+    workspace = history.posts[target.post_id]
+    return is_too_late(target.due_at, held_up_by, workspace=workspace, now=now, rests=rests)
 
 
 def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -> None:

@@ -200,6 +200,71 @@ def test_the_first_call_that_goes_well_closes_the_breaker(workspace: Workspace) 
     assert health(SocialAccount.objects.all()) == {account.pk: (None, "")}
 
 
+def span(network: str = "sandbox:facebook") -> tuple[datetime | None, datetime | None]:
+    row = Network.objects.get(pk=network)
+    return row.rested_from, row.rested_until
+
+
+def test_a_network_rests_from_when_its_breaker_opens_until_it_closes(workspace: Workspace) -> None:
+    """While it is open, its rest ends five minutes after a call may try, if none does."""
+    account, second, window = make_account(workspace), timedelta(seconds=1), timedelta(seconds=330)
+    note(of(account, "!", 9), now=NOW - second)
+    assert span() == (None, None)
+
+    note(of(account, "!"), now=NOW)
+    assert span() == (NOW, NOW + window)
+    note(of(account, "!"), now=NOW + 10 * second)
+    assert span() == (NOW, NOW + window), "a call that was under way changes nothing"
+    note(of(account, "!"), now=NOW + 31 * second)
+    assert span() == (NOW, NOW + 31 * second + window)
+    note(of(account, "+"), now=NOW + 70 * second)
+    assert span() == (NOW, NOW + 70 * second)
+    note(of(account, "!+"), now=NOW + 71 * second)
+    assert span() == (NOW, NOW + 70 * second), "a closed breaker rests no longer for what fails"
+
+
+@pytest.mark.parametrize(("seconds", "is_same"), [(300, True), (301, False)])
+def test_a_rest_that_follows_within_five_minutes_is_the_same_one(
+    workspace: Workspace, seconds: float, is_same: bool
+) -> None:
+    account, again = make_account(workspace), NOW + timedelta(seconds=seconds)
+    note(of(account, "!", 10), now=ago(hours=1))
+    note(of(account, "!"), now=ago(seconds=100))
+    Network.objects.update(rested_from=ago(hours=1))
+    note(of(account, "+"), now=NOW)
+
+    note(of(account, "!", 10), now=again)
+
+    assert span() == (ago(hours=1) if is_same else again, again + timedelta(seconds=330))
+
+
+def test_a_rest_that_ended_before_the_breaker_closed_is_not_made_longer(workspace: Workspace) -> None:
+    account = make_account(workspace)
+    note(of(account, "!", 10), now=ago(seconds=331))
+
+    note(of(account, "+"), now=NOW)
+
+    assert span() == (ago(seconds=331), ago(seconds=1))
+
+
+def test_a_breaker_that_was_open_before_rests_were_kept_rests_from_its_next_failure(workspace: Workspace) -> None:
+    account = make_account(workspace)
+    for mark, rested in (("+", (None, None)), ("!", (NOW, NOW + timedelta(seconds=330)))):
+        Network.objects.update_or_create(pk="sandbox:facebook", defaults={"held_until": ago(seconds=1)})
+        note(of(account, mark), now=NOW)
+        assert span() == rested
+
+
+def test_rests_are_those_that_go_on_or_ended_since(workspace: Workspace) -> None:
+    account, live = make_account(workspace), make_account(make_workspace(mode="live"), remote_id="2")
+    note([*of(account, "!", 10), *of(live, "!", 9)], now=ago(minutes=10))
+    note(of(account, "+"), now=ago(minutes=9))
+    rested = {"sandbox:facebook": (ago(minutes=10), ago(minutes=9))}
+
+    assert breakers.rests(since=ago(minutes=9, seconds=1)) == rested
+    assert breakers.rests(since=ago(minutes=9)) == {}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_note_the_same_failing_network_at_once_do_not_lock_each_other_out() -> None:
     workspace = make_workspace()
