@@ -16,7 +16,7 @@ WAYS_OUT = Phrase(
 
 
 def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, list[Pause]]:
-    """Return, by target, the pauses that hold it up; one that only asks about an earlier send goes on."""
+    """Return, by target, the pauses that hold it up; none for a target that only asks about an earlier send."""
     held = [each for each in targets if each.status in UNSETTLED and each.due_at and not each.outcome_unknown]
     paused = pauses.in_force() if held else []
     found = {}
