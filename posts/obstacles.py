@@ -13,7 +13,6 @@ from accounts.models import Network
 from accounts.platforms.errors import WhoActs
 from ouipost.claims import engine_time
 from posts.models import Target
-from posts.paused import is_busy
 from posts.places import needs_place
 from posts.publishing.capacity import TRY_SECONDS
 
@@ -54,7 +53,7 @@ def obstacle(target: Target, network: Network | None, *, now: datetime) -> Obsta
     the one that ends last is returned. `network` is the target's network if that takes nothing at present, else None.
     Pauses are no obstacles here.
     """
-    if target.due_at is None or is_busy(target, now=now):
+    if target.due_at is None or target.is_claimed(now=now):
         return None
     ends = [(until, kind) for until, kind in _ends(target, network, now=now) if until >= target.due_at - SPACING]
     if not ends:
