@@ -564,8 +564,10 @@ def test_who_is_no_administrator_names_workspaces_of_theirs(member: User, worksp
 
     offered = text_of(client.get(page))
     refused = [errors_of(client.post(page, FORM | {"workspaces": ids})) for ids in ([], [workspace.pk, other.pk])]
+    together = errors_of(client.post(page, FORM | {"url": "no address", "workspaces": []}))
     taken = client.post(page, FORM | {"workspaces": workspace.pk})
 
+    assert set(together) == {"url", "workspaces"}
     assert ("Choose at least one." in offered, "None chosen" in offered) == (True, False)
     assert refused == [
         {"workspaces": ["Name workspaces of yours: without any, the webhook would cover all of them."]},

@@ -100,6 +100,11 @@ class WebhookForm(ServiceForm):
             raise forms.ValidationError(translated(*error.args)) from error
         return given
 
+    def check_right_values(self) -> None:
+        if self.is_right("workspaces"):
+            given, present = {"workspaces": self.cleaned_data["workspaces"]}, self.instance.workspace_ids
+            webhook_columns(given, user=member_of_staff(self.request), present=present)
+
     def call_service(self) -> Webhook:
         user = member_of_staff(self.request)
         webhook: Webhook = self.instance
