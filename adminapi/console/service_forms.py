@@ -118,10 +118,9 @@ class ServiceForm(EditForm):
         """Call the service with `cleaned_data`, and return the row that was written."""
         raise NotImplementedError
 
-    def is_right(self, *names: str) -> bool:
-        """Whether these fields have values to write that the form itself finds right."""
-        written = self.cleaned_data if self.instance._state.adding else self.changed_data
-        return all(name in written and name in self.cleaned_data for name in names)
+    def is_right(self, name: str) -> bool:
+        """Whether this field has a value to write that the form itself finds right."""
+        return name in self.cleaned_data and (self.instance._state.adding or name in self.changed_data)
 
     def changed_values(self, *names: str) -> dict[str, Any]:
         """Return the values of the changed ones of these fields."""
