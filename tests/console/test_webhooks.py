@@ -276,6 +276,12 @@ def test_a_test_is_sent_to_each_that_was_chosen(staff: Client, receiver: Receive
     }
 
 
+def test_the_question_before_a_test_says_when_and_where_its_result_is_shown(staff: Client) -> None:
+    page = text_of(staff.post(LIST, {"action": "send_test", "_selected_action": [make_webhook().pk]}))
+
+    assert "The receiver has 15 seconds to answer. Then its delivery shows the result: load the page anew." in page
+
+
 def replay_of(webhook: Webhook) -> str:
     return reverse("admin:events_webhook_replay", args=[webhook.pk])
 
