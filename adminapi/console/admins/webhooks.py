@@ -198,8 +198,8 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
     @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])
     def send_test(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
         says = _(
-            "An event of the type webhook.test is sent at once. The receiver has 15 seconds to answer. Then its delivery "
-            "shows the result: load the page anew."
+            "An event of the type webhook.test is sent at once. The receiver has 15 seconds to answer. Then its "
+            "delivery shows the result: load the page anew."
         )
         return bulk.operate(self, request, rows, catalogue.TEST_WEBHOOKS, says=says, **bulk.origin(self, request))
 
