@@ -1,4 +1,4 @@
-"""The figures of webhook deliveries, for monitoring, and the stored counts of deleted ones."""
+"""The figures of webhook deliveries, for monitoring; those of deleted webhooks still count."""
 
 from dataclasses import dataclass
 from datetime import datetime
