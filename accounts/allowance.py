@@ -43,7 +43,7 @@ def free_at(allowance: Allowance | None, paced_at: datetime | None, *, count: in
 
 
 def interval(allowance: Allowance) -> timedelta:
-    """Return the time between two of an account that has used up what may go at once."""
+    """Return the time between two posts, or requests, of an account that has used up what may go at once."""
     return engine_time(allowance.seconds / max(1, allowance.most - _burst(allowance)))
 
 

@@ -46,8 +46,8 @@ class Call:
 def mark(outcome: object, *, is_look: bool = False) -> str:
     """Return the mark of an outcome for the network's health.
 
-    It is empty for quotas, for failures of our own, and if the network was not called. So it is if the network lets the
-    app not look for posts: it may take them nevertheless.
+    The mark is empty for quotas, for failures of our own, and if the network was not called. It is also empty if the
+    network does not let the app look for posts, as it may take posts nevertheless.
     """
     if not isinstance(outcome, PlatformError) or isinstance(outcome, StillWorking):
         return ANSWERED

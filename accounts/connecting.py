@@ -312,8 +312,10 @@ def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Can
 
 
 def _of(account: SocialAccount, candidates: list[Candidate]) -> list[Candidate]:
-    """Return the candidate that is this account; raises OAuthExchangeFailed, which names both, where there are others
-    alone."""
+    """Return, in a list, the candidate that is this account.
+
+    If there are only others, raises OAuthExchangeFailed, which names these and the account.
+    """
     found = [each for each in candidates if each.remote_id == account.remote_id]
     if found:
         return found

@@ -142,7 +142,7 @@ class SocialAccount(Claimable, Guarded):
 
     @property
     def introduced(self) -> str:
-        """Its name with its network and, where it has one, its username: the names of two are often the same."""
+        """The account's name, with its network and username, if it has one: two accounts often have the same name."""
         return f"{apart(self.name)} ({', '.join(filter(None, [platforms.NAMES[self.platform], apart(self.handle)]))})"
 
     @property
@@ -281,11 +281,11 @@ class Pause(models.Model):
 
     @property
     def is_after_restore(self) -> bool:
-        """Whether it is for a restored copy; a worker of a version without that column writes only the reason."""
+        """Whether the pause is for a restored copy; workers of a version without that column write only the reason."""
         return self.after_restore or AFTER_RESTORE in self.reason
 
     def covers(self, account_id: str, platform: str, workspace_id: str) -> bool:
-        """Whether it holds up posts to this account."""
+        """Whether the pause holds up posts to this account."""
         own = {
             PauseScope.ALL: "",
             PauseScope.NETWORK: platform,

@@ -38,6 +38,10 @@ class Claimable(models.Model):
     class Meta:
         abstract = True
 
+    def is_claimed(self, *, now: datetime) -> bool:
+        """Return whether a worker has the row."""
+        return self.lease_until is not None and self.lease_until > now
+
 
 Work = TypeVar("Work", bound=Claimable)
 

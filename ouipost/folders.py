@@ -1,15 +1,22 @@
 """Folders for keys, rows and files: they survive a power loss, and only the product's own user may open them."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
 def make(folder: Path) -> None:
-    """Make a folder and the missing ones above it; raises OSError."""
+    """Make a folder and the missing ones above it; raises OSError.
+
+    Made by root, as by a command, it gets the owner of the folder above: the product must be able to write there.
+    """
     if folder.is_dir():
         return
     make(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
+    above = folder.parent.stat()
+    with suppress(PermissionError):
+        os.chown(folder, above.st_uid, above.st_gid)
     sync(folder.parent)
 
 

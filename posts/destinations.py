@@ -141,10 +141,11 @@ def _standing(named: Iterable[SocialAccount]) -> dict[str, SocialAccount]:
 
 
 def await_standing(workspace_id: str, given: Collection[str]) -> dict[str, SocialAccount]:
-    """Return what `standing` does, after waiting for accounts that are being connected for ids without one.
+    """Return what `standing` does, after waiting for accounts that are just being connected for ids that have none.
 
-    Connecting an account moves the drafts that are committed. It locks the account, or its workspace if the network
-    has no default, before it looks for them. So does this, which keeps more from being connected until it is committed.
+    Connecting an account gives it to the committed drafts that name it or its network. It locks the account first, or
+    the workspace if the network has no default account. The caller's transaction takes the same locks here: until its
+    end no further account can be connected that its draft would miss.
     """
     accounts = standing(workspace_id, given)
     absent = set(given) - accounts.keys()

@@ -299,7 +299,7 @@ class Target(Claimable):
 
     @property
     def is_taken_out(self) -> bool:
-        """Return whether its account was taken out of the post. Called-off targets keep a time; these have none."""
+        """Return whether the target was taken out of its post: then it has no time, unlike one that was called off."""
         return self.status == TargetStatus.CANCELLED and self.scheduled_at is None
 
     @property
@@ -309,7 +309,7 @@ class Target(Claimable):
 
     @property
     def may_be_out(self) -> bool:
-        """Return whether it is at its network, in whole or in part, or may be."""
+        """Return whether the target is, or may be, at its network, in whole or in part."""
         return self.outcome_unknown or bool(self.remote_id)
 
 

@@ -1,5 +1,7 @@
-"""What keeps workers from a target: its network, its account, or the account's pace. Operators, callers and the console
-are all told by this."""
+"""What keeps workers from taking a target: its network, its account, or the account's pace.
+
+Operators, callers and the console are all told the same, from here.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +13,6 @@ from accounts.models import Network
 from accounts.platforms.errors import WhoActs
 from ouipost.claims import engine_time
 from posts.models import Target
-from posts.paused import is_busy
 from posts.places import needs_place
 from posts.publishing.capacity import TRY_SECONDS
 
@@ -34,7 +35,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Obstacle:
-    """An obstacle, and the time at which the target can go on; None: not known, as its network is being tried."""
+    """An obstacle, and the time at which it ends; None: not known, as one post is trying out the network."""
 
     kind: Kind
     until: datetime | None
@@ -46,12 +47,13 @@ class Obstacle:
 
 
 def obstacle(target: Target, network: Network | None, *, now: datetime) -> Obstacle | None:
-    """Return the obstacle that an unsettled target meets at its turn; None if there is none, or a worker is on it.
+    """Return what keeps an unsettled target from being taken when it is due; None for nothing, or if a worker has it.
 
-    A worker takes it once its network, its account and the account's pace all allow it, so the one that ends last
-    counts. `network` is its network if that takes nothing at present. Pauses are not looked at.
+    A worker takes the target once its network, its account and the account's pace all allow it: of several obstacles
+    the one that ends last is returned. `network` is the target's network if that takes nothing at present, else None.
+    Pauses are no obstacles here.
     """
-    if target.due_at is None or is_busy(target, now=now):
+    if target.due_at is None or target.is_claimed(now=now):
         return None
     ends = [(until, kind) for until, kind in _ends(target, network, now=now) if until >= target.due_at - SPACING]
     if not ends:
@@ -72,7 +74,7 @@ def _ends(target: Target, network: Network | None, *, now: datetime) -> Iterator
 
 
 def _is_in_line(target: Target, *, now: datetime) -> bool:
-    """Return whether it was put off, and waits only for its place."""
+    """Return whether a target was put off, and waits only for a place in its account's pace."""
     is_put_off = target.due_at is not None and target.due_at > now and target.has_waited
     has_place = is_put_off and pacing.pace_of(target.platform) is not None and needs_place(target)
     return has_place and not target.error and not target.waits_for
@@ -84,9 +86,9 @@ def resting(*, now: datetime) -> dict[str, Network]:
 
 
 def resting_since(now: datetime) -> datetime:
-    """Return the time after which the holds of networks end that take nothing at present.
+    """Return a time; networks whose hold ends after it take nothing at present.
 
-    Once a hold has ended, one post tries the network, for the time of its lease at most. That closes the matter, or
-    begins another hold.
+    When a hold ends, one post tries the network, at most as long as its lease, and the others still wait. Then the
+    network takes posts again, or is held again.
     """
     return now - engine_time(TRY_SECONDS)

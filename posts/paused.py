@@ -16,7 +16,7 @@ WAYS_OUT = Phrase(
 
 
 def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, list[Pause]]:
-    """Return, by target, the pauses that hold it up; one that only asks about an earlier send goes on."""
+    """Return, by target, the pauses that hold it up; none for a target that only asks about an earlier send."""
     held = [each for each in targets if each.status in UNSETTLED and each.due_at and not each.outcome_unknown]
     paused = pauses.in_force() if held else []
     found = {}
@@ -30,13 +30,9 @@ def pauses_of(targets: Iterable[Target], *, workspace_id: str, now: datetime) ->
     """Return the pauses that all unsettled targets wait for; none if any is not held up, or none is unsettled."""
     unsettled = [each for each in targets if each.status in UNSETTLED]
     paused = held_up(unsettled, workspace_id=workspace_id)
-    if any(each.pk not in paused or is_busy(each, now=now) for each in unsettled):
+    if any(each.pk not in paused or each.is_claimed(now=now) for each in unsettled):
         return []
     return list({pause.pk: pause for holding in paused.values() for pause in holding}.values())
-
-
-def is_busy(target: Target, *, now: datetime) -> bool:
-    return target.lease_until is not None and target.lease_until > now
 
 
 def why_paused(post: Post) -> str | None:

@@ -27,7 +27,7 @@ NEEDS_PLACE = Q(
 IN_LINE = Q(NEEDS_PLACE, due_at__gt=F("scheduled_at"), error__isnull=True, waits_for="")
 """Targets that were put off, and wait only for their places."""
 UNBEGUN = Q(IN_LINE, attempts=0, in_flight=None, remote_id="")
-"""Targets of those that no worker has tried yet."""
+"""Targets in line that no worker has tried yet."""
 
 
 class Placed(Protocol):
@@ -53,9 +53,12 @@ class Placed(Protocol):
 
 
 def needs_place(target: Placed) -> bool:
-    """Return whether a target needs one of its account's places. A look for an earlier send, or the engine's repetition
-    of one, does not; a send that was scheduled again since does, and so does one that only a restore had supposed. Nor
-    do replies where another quota counts them."""
+    """Return whether a target needs one of its account's places for its next step.
+
+    A first send does. So does a send of a target that was scheduled again since the last one, or that was only supposed
+    to have been sent, after a restore. A look for an earlier send does not, nor the engine's own repetition of a send,
+    nor a reply at a network where another quota counts replies.
+    """
     is_free = bool(target.remote_id) and target.platform in REPLIES_ARE_FREE
     is_anew = target.sent_at is not None and target.scheduled_at is not None and target.sent_at < target.scheduled_at
     was_never_sent = not target.sends or target.sent_at is None

@@ -133,9 +133,10 @@ def update_post(
 ) -> tuple[Post, list[str]]:
     """Change the given fields. A scheduled post stays scheduled; a change that makes it unpublishable is refused.
 
-    `platforms` that name networks only, as answers show them, mean the post's present accounts there. `destinations`,
-    and `platforms` that name an account, are read as a new post's: an account at which the post was called off gets it
-    then, if it is connected again. A caller that has just changed the files gives those that the post `had` before.
+    `platforms` that name only networks, as answers show them, mean the post's present accounts there. `destinations`,
+    and `platforms` that name an account, mean what they mean for a new post. So an account that was disconnected, and
+    therefore lost the post, gets it back if it is connected again. `had` are the post's files before the caller's own
+    change of them in the same transaction.
     """
     locked = lock_editable(post)
     media, went_to = files.as_content(locked), _recipients(locked)

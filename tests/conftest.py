@@ -28,7 +28,7 @@ from adminapi.management.copying import MADE_BY_MIGRATE
 from ouipost import breaker, redis
 from ouipost.api import limits
 from posts.models import Post
-from tests import tables
+from tests import database_templates
 from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
 from tests.outbound.names import NameServer
 from tests.stores import Bucket, Folder, Kept, s3_server
@@ -194,7 +194,7 @@ def _call_command(command: str, **options: Any) -> None:
         run()
         return
     alias = options["database"]
-    tables.make(_address(alias), what=f"{alias} of the tests", root=TESTS.parent, fill=run)
+    database_templates.make(_address(alias), what=f"{alias} of the tests", root=TESTS.parent, fill=run)
 
 
 def _address(alias: str) -> str:

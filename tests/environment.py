@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 
-for folder in ("OUIPOST_HOME", "OUIPOST_TABLES"):  # the same for all processes of a run, which inherit them
+for folder in ("OUIPOST_HOME", "OUIPOST_DATABASE_TEMPLATES"):  # the same for all processes of a run, which inherit them
     if folder not in os.environ:
         os.environ[folder] = tempfile.mkdtemp(prefix="ouipost-tests-")
         atexit.register(shutil.rmtree, os.environ[folder], ignore_errors=True)

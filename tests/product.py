@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import requests
 
 from adminapi.management.client import Client
-from tests import tables
+from tests import database_templates
 from tests.services import HERE, Host, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -137,7 +137,7 @@ class Product:
     def fill(self, database: str, command: Callable[[str], str]) -> str:
         """Fill an empty database by this command, or from a copy of its result, and return the command's output."""
         address, what = self.environment[ADDRESSES[database]], f"{database} {command.__name__}"
-        return tables.make(address, what=what, root=self.root, fill=partial(command, database))
+        return database_templates.make(address, what=what, root=self.root, fill=partial(command, database))
 
     def _migrate(self, database: str) -> str:
         return self.manage("migrate", "--verbosity=0", f"--database={database}")

@@ -56,7 +56,7 @@ def main(command: str, *arguments: str) -> int:
         need("mariadb_config", "libmariadb-dev", "pkg-config", "gcc", "python3-dev")
         return 0
     with tempfile.TemporaryDirectory(prefix="ouipost-run-") as folder, redis() as redis_url:
-        os.environ |= {"REDIS_URL_TEST": redis_url, "OUIPOST_TABLES": folder}
+        os.environ |= {"REDIS_URL_TEST": redis_url, "OUIPOST_DATABASE_TEMPLATES": folder}
         return run_suites(command, Path(folder) / "totals", arguments)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse_lazy
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from workspaces.models import User
@@ -54,7 +55,7 @@ def sidebar(request: HttpRequest) -> list[Entry]:
             "items": [
                 _model(_("Workspaces"), "workspaces", "workspaces_workspace", "workspaces.manage"),
                 _model(_("Users"), "group", "workspaces_user", "users.manage"),
-                _model(_("API keys"), "key", "workspaces_apikey", "api_keys.manage"),
+                _model(capfirst(_("API keys")), "key", "workspaces_apikey", "api_keys.manage"),
                 _model(_("Webhooks"), "webhook", "events_webhook", "webhooks.manage"),
                 _model(_("Deliveries"), "outbox", "events_delivery", "webhooks.manage"),
                 _entry(_("Pauses"), "pause_circle", "console_pauses", "system.manage"),

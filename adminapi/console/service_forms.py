@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from adminapi.console.base import ConsoleAdmin, M
 from adminapi.console.pages import own_page, show
 from adminapi.console.shown import as_stored, as_told
-from ouipost.errors import DomainError
+from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.ids import new_id, told_id
 from ouipost.translating import about, translated, words
@@ -111,9 +111,16 @@ class ServiceForm(EditForm):
         if self.instance._state.adding:
             self.instance.pk = told_id(self._prefix, self.data.get(MADE_AS, ""))
 
+    def check_right_values(self) -> None:
+        """Raise InvalidInput for what a service would refuse of the values that the form itself finds right."""
+
     def call_service(self) -> Any:
         """Call the service with `cleaned_data`, and return the row that was written."""
         raise NotImplementedError
+
+    def is_right(self, name: str) -> bool:
+        """Whether this field has a value to write that the form itself finds right."""
+        return name in self.cleaned_data and (self.instance._state.adding or name in self.changed_data)
 
     def changed_values(self, *names: str) -> dict[str, Any]:
         """Return the values of the changed ones of these fields."""
@@ -121,6 +128,10 @@ class ServiceForm(EditForm):
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # Django's own hook
+        try:
+            self.check_right_values()
+        except InvalidInput as error:
+            self._refused(error)
         if self.errors:
             return
         try:

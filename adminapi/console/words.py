@@ -162,6 +162,7 @@ THEME = (
     _("Run"),
     _("Select action"),
     _("Select action to run"),
+    _("Select all %(total_count)s %(module_name)s"),
     _("Select all rows"),
     _("Select record"),
     _("Toggle password visibility"),
@@ -169,7 +170,7 @@ THEME = (
     _("Welcome back to"),
     _("You have been successfully logged out from the administration"),
 )
-"""Texts of the theme on our pages that Django's own translations lack."""
+"""Texts of Django and the theme on our pages that Django's own translations lack, or have in one gender only."""
 
 
 def announce_texts() -> None:

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import template
+from django.db.models.options import Options
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy
+from django.utils.translation import get_language, gettext_lazy
 
 from accounts import platforms
 from adminapi.console.compose.words import describe as issue_words
@@ -84,6 +86,13 @@ OWN_OUTCOMES = {
     *("blob_missing", "clocks_differ", "upload_over"),
 }
 """Outcomes of single networks; they are shown as `unavailable`."""
+
+
+@register.simple_tag
+def counted(count: int, options: Options[Any]) -> str:
+    """Write a number of rows with their name, of which French has the singular for none, too."""
+    is_one = count == 1 or (count == 0 and get_language() == "fr")
+    return f"{number_format(count)} {options.verbose_name if is_one else options.verbose_name_plural}"
 
 
 @register.filter

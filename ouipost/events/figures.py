@@ -1,4 +1,4 @@
-"""DeliveryFigures of webhook deliveries for monitoring, in two queries."""
+"""The figures of webhook deliveries, for monitoring; those of deleted webhooks still count."""
 
 from dataclasses import dataclass
 from datetime import datetime

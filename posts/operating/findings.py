@@ -1,4 +1,4 @@
-"""Describe a stuck target or account: the cause, since when, who must act, and the next step. Pure."""
+"""Describe a stuck target or account: the cause, since when, who must act, and the next step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -18,13 +18,13 @@ from posts.status import sync_each
 
 IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.MISSED, TargetStatus.CANCELLED)
 STILL_OPEN = (TargetStatus.PUBLISHING, TargetStatus.NEEDS_REVIEW)
-"""The statuses of targets of whose end nobody was told yet."""
+"""The statuses of targets that have not ended, as far as anybody was told."""
 NOT_GOING = (TargetStatus.DRAFT, TargetStatus.SCHEDULED)
 """The statuses of targets whose posts have not begun to go out."""
 
 
 def adopted(targets: Sequence[Target], *, doubtful: Collection[str] = (), now: datetime) -> dict[str, dict[str, Any]]:
-    """Return, by id, the columns of the targets for which late answers name posts; several are left to a person.
+    """Return, by id, the columns of the targets whose late answers name posts; if they name several, a person decides.
 
     After one part of a doubtful target, the next is looked for before it is sent.
     """

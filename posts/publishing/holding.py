@@ -22,10 +22,10 @@ def is_line_due(account_id: str, *, now: datetime) -> bool:
 
 
 def hold_account(account_id: str, *, until: datetime, now: datetime, only_sends: bool = False) -> None:
-    """Put off all targets of the account that are due before `until` until right after it, in order, behind its line;
-    with `only_sends` not those that the network has taken.
+    """Put off the account's targets that are due before `until`: they become due right after it, in their order.
 
-    Targets in flight go on. Call it in a transaction that settles or claims.
+    Those that are put off for the first time go behind those that were put off before. With `only_sends` the targets
+    that the network has taken stay. Targets in flight go on. Call it in a transaction that settles or claims.
     """
     rows = Target.objects.filter(account=account_id)
     if only_sends:

@@ -16,8 +16,10 @@ from django.db import DataError, Error, IntegrityError
 
 from accounts.platforms.base import Recovery
 from accounts.platforms.errors import (
+    AppStopped,
     AuthExpired,
     Duplicate,
+    Outdated,
     PlatformError,
     ProcessingFailed,
     RateLimited,
@@ -38,7 +40,7 @@ logger = logging.getLogger(__name__)
 KINDS: Mapping[str, type[Published] | type[PlatformError]] = {
     each.__name__: each
     for each in (
-        *(Published, StillWorking, RateLimited, Unavailable, AuthExpired),
+        *(Published, StillWorking, RateLimited, Outdated, AppStopped, Unavailable, AuthExpired),
         *(ProcessingFailed, Duplicate, Rejected, PlatformError),
     )
 }
@@ -151,7 +153,8 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
     assert isinstance(outcome, PlatformError)
     facts = {"message": outcome.message, "code": outcome.code, "who_acts": str(outcome.who_acts)}
     facts |= {name: getattr(outcome, name) for name in ("status", "network_code")}
-    told = {name: getattr(outcome, name, None) for name in ("retry_after", "handles")}
+    of_some = ("retry_after", "handles", "is_of_a_kind", "is_for_posting")
+    told = {name: getattr(outcome, name, None) for name in of_some}
     return facts | {name: value for name, value in told.items() if value is not None}
 
 

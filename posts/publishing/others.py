@@ -1,4 +1,4 @@
-"""Tell whose the posts are that looks found, among all targets of their accounts: many looks at once."""
+"""Posts that looks for targets found at a network: tell which of them belong, or may belong, to other targets."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -60,12 +60,15 @@ class Others:
     """The other targets of an account of a network, in all workspaces that have it."""
 
     remote_ids: Collection[str]
-    """Found posts that are known to be theirs."""
+    """Ids of found posts that are known to be theirs."""
     alike: Collection[str]
-    """Their recent posts of the same text that were not found by these ids: the network may list them by others."""
+    """Ids of their other recent posts with the same text: the network may list one of these by an id that was found."""
     in_doubt: Sequence[str]
-    """Targets that may own one of the found posts: a worker is at them; or several posts were found and they were sent
-    later; or one post was found and the network may still work on theirs, of the same text.
+    """Ids of targets of which one may own a found post. Their outcome is unknown, and one of these is true:
+
+    - a worker has the target,
+    - several posts were found, and the target was sent later,
+    - one post was found, and the target was sent later with the same text: the network may still work on it.
 
     A look finds nothing older than its target's own send. Of several targets with equal text, the one sent last finds
     only its own post and is settled first. Its post is then known, and the target before it can be settled.
@@ -121,8 +124,10 @@ def _alike(searches: Sequence[Search]) -> dict[str, set[str]]:
 
 
 def _sent_later(searches: Sequence[tuple[Search, int]]) -> dict[str, set[str]]:
-    """Return, for each target with so many found posts, the account's other targets in doubt that were sent later and
-    may own one of them."""
+    """Return, for each target, the account's targets in doubt that were sent later and may own a post that it found.
+
+    Each search comes with the number of found posts that are not known to be another target's.
+    """
     later = defaultdict[str, set[str]](set)
     open_ones = [(search, count) for search, count in searches if count > (1 if search.is_taken else 0)]
     if not open_ones:

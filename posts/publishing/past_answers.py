@@ -63,8 +63,9 @@ def _is_said_to_be_there(target: Target, attempts: Sequence[Attempt]) -> bool:
 def was_only_looked_for(target: Target, *, since: int) -> bool:
     """Return whether no claim since that fence got as far as sending: all have ended, except one that still looks.
 
-    A claim raises the fence by one, and its end by one more; a claim that never ended has no attempt, nor has a change
-    of the post, which raises it, too. The claim that still looks is lost to the answer, and can then no longer send.
+    A claim raises the fence by one, and its end by one more. A claim that never ended has no attempt, nor has a change
+    of the post, which raises the fence, too: then the fence is too high for the attempts, and the result is False. The
+    claim that still looks is lost when the late answer is settled, and cannot send any more.
     """
     attempts = Attempt.objects.filter(target=target, fence__gt=since).exclude(outcome=LATE)
     steps = list(attempts.values_list("step", flat=True))

@@ -1,4 +1,4 @@
-"""Write the outcomes of steps: the targets' next states, their attempts and posts, the journal, and holds."""
+"""Write the outcomes of publishing steps to targets, attempts, posts and the journal, and hold accounts up."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -30,10 +30,10 @@ from posts.status import sync_each
 logger = logging.getLogger(__name__)
 
 MOST_LOST = timedelta(minutes=1)
-"""The span before the first lost claim that an operator checks, too. `adminapi.processes.restored` notices any loss of
-more than ten seconds."""
+"""An operator also checks what went out in this time before the first claim that the database has lost. A loss of more
+than ten seconds is noticed by `adminapi.processes.restored`."""
 BEHIND = timedelta(seconds=1)
-"""Puts a target behind all others that wait for its account: these become due a millisecond apart after a hold."""
+"""By so much a target is put behind all others that a hold of its account put off: these are a millisecond apart."""
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
 """The columns of a post that are derived from its targets."""
 READ = (
@@ -45,9 +45,10 @@ READ = (
 
 
 def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
-    """Write the outcomes, in the caller's transaction: targets, attempts, posts and journal, or only late answers.
+    """Write these outcomes to targets, attempts, posts and the journal, in the caller's transaction.
 
-    Returns, for each, whether its post still exists. The number of statements does not grow with the results.
+    An outcome that comes after its worker has lost the claim is late: mostly, only an attempt is added for it. Returns,
+    for each outcome, whether its post still exists. The number of statements does not grow with that of the outcomes.
     """
     now = claims.database_now()
     posts = _lock_posts(results)
@@ -114,8 +115,10 @@ def _unlogged(late: Sequence[AttemptResult]) -> list[AttemptResult]:
 def _with_waits(
     results: Sequence[AttemptResult], targets: Mapping[str, Target], *, now: datetime
 ) -> list[AttemptResult]:
-    """Add to results that met an endless quota again how long their accounts have waited for it, or they themselves for
-    one of their kind."""
+    """Add to each result that met a quota without a known end again how long that was waited for.
+
+    For a quota for one kind of posts it is the target that waited, for any other its account.
+    """
     endless = [each for each in results if _is_endless(each.outcome)]
     accounts = {targets[each.claim.pk].account_id for each in endless}
     waits = breakers.guessed_waits(accounts, now=now) if accounts else {}
@@ -143,8 +146,11 @@ def _is_endless(outcome: Outcome) -> bool:
 
 
 def _may_meet_its_own_quota(target: Target, result: AttemptResult) -> bool:
-    """Return whether a quota may be for such calls only: for reading, or, if it refuses a target again, for its kind,
-    such as reels."""
+    """Return whether the quota that a target has met may leave the account's other targets alone.
+
+    One that a look for an earlier send met may be for reading only. One that refuses the same target again may be for
+    posts of its kind only, such as reels.
+    """
     return isinstance(result.outcome, RateLimited) and (result.unresolved or code_of(target) == RateLimited.code)
 
 
@@ -202,8 +208,8 @@ def _state(target: Target, result: AttemptResult, *, now: datetime) -> dict[str,
 
 
 def _ends_in_vain(target: Target, result: AttemptResult, values: Mapping[str, Any]) -> bool:
-    """Return whether it ends without a post, or its last parts, although an earlier send, and a late answer to it, may
-    still make one."""
+    """Return whether a target ends without its post, or without the last parts of it, although an earlier send may have
+    made them: a late answer to that may have named them."""
     status, earlier = values.get("status"), target.sends - (result.step == "commit")
     is_cut_short = status == TargetStatus.PUBLISHED and bool(values.get("error"))
     return status == TargetStatus.NEEDS_REVIEW or (earlier > 0 and (status == TargetStatus.FAILED or is_cut_short))
@@ -266,8 +272,10 @@ def _tells_of_a_revocation(outcome: Outcome) -> bool:
 
 
 def _is_for_it_alone(error: RateLimited, step: str) -> bool:
-    """Return whether a quota holds up no other post of the account: it is for one kind of posts, or a look for an
-    earlier send met it and it has an end, so that it may be a quota for reading."""
+    """Return whether a quota holds up no other post of the account.
+
+    It is for one kind of posts, or it may be for reading only: a look for an earlier send met it, and it has an end.
+    """
     return error.is_of_a_kind or (step == "recover" and not _is_endless(error))
 
 

@@ -15,7 +15,7 @@ from posts import obstacles
 from posts.advice import Advice, advise
 from posts.models import UNSETTLED, Target, TargetStatus
 from posts.obstacles import Obstacle, obstacle
-from posts.paused import held_up, is_busy
+from posts.paused import held_up
 from posts.rules import must_reconnect
 from posts.timeline.entries import Entry, cause_of
 
@@ -36,7 +36,7 @@ def waiting_entries(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
     paused = held_up(waiting, workspace_id=waiting[0].account.workspace_id) if waiting else {}
     return [_on_hold(target, now=now) for target in unsettled if is_on_hold(target)] + [
         _paused(target, paused[target.pk], now=now)
-        if target.pk in paused and not is_busy(target, now=now)
+        if target.pk in paused and not target.is_claimed(now=now)
         else _line(target, resting, now=now)
         for target in waiting
     ]
@@ -58,7 +58,7 @@ def shown(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> dic
             values[target.pk] = {"waits_for": pauses.describe_all(holding), "next_attempt_at": None}
         elif is_on_hold(target):
             values[target.pk] = {"waits_for": ON_HOLD}
-        elif is_busy(target, now=now):
+        elif target.is_claimed(now=now):
             values[target.pk] = {"next_attempt_at": None}
         elif found := held_back.get(target.pk):
             until = written_in_utc(found.until) if found.until else None
@@ -70,7 +70,7 @@ def shown(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> dic
 
 def _may_be_held_back(target: Target, *, now: datetime) -> bool:
     """Return whether its time has come, now or before it was put off, and no worker is on it."""
-    if target.due_at is None or is_busy(target, now=now):
+    if target.due_at is None or target.is_claimed(now=now):
         return False
     return target.status == TargetStatus.PUBLISHING or target.due_at <= now or target.has_waited
 
@@ -117,7 +117,7 @@ def _paused(target: Target, holding: list[Pause], *, now: datetime) -> Entry:
 
 def _line(target: Target, resting: Mapping[str, Network], *, now: datetime) -> Entry:
     found = obstacle(target, _network(target, resting), now=now)
-    is_sending = is_busy(target, now=now)
+    is_sending = target.is_claimed(now=now)
     until = found.until if found else target.due_at
     advice = _advice(target, found.who_acts if found else None)
     return Entry(

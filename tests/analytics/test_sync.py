@@ -27,8 +27,8 @@ from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts.models import Post, Target
-from tests.analytics.paper import (
-    PaperNumbers,
+from tests.analytics.fake_network import (
+    FakeNumbers,
     connect,
     make_published,
     numbers_of,
@@ -51,8 +51,8 @@ DOWN = Unavailable("It is down.")
 
 
 @pytest.fixture
-def network(monkeypatch: pytest.MonkeyPatch) -> PaperNumbers:
-    network = PaperNumbers()
+def network(monkeypatch: pytest.MonkeyPatch) -> FakeNumbers:
+    network = FakeNumbers()
     monkeypatch.setattr(registry, "get", lambda platform, *, sandbox=False: network)
     monkeypatch.setattr(tokens, "close_old_connections", lambda: None)
     return network
@@ -86,7 +86,7 @@ def status_of(account: SocialAccount) -> str:
 
 
 def test_a_post_is_read_for_the_first_time_a_quarter_of_an_hour_after_it_was_published(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     [target] = publish(account, "1")
     assert sync_of(account).due_at == time.now + 15 * MINUTE
@@ -114,7 +114,7 @@ def test_a_post_is_read_for_the_first_time_a_quarter_of_an_hour_after_it_was_pub
     ],
 )
 def test_the_older_a_post_is_the_less_often_it_is_read_and_after_ninety_days_never(
-    account: SocialAccount, network: PaperNumbers, time: Time, age: timedelta, again_after: timedelta | None
+    account: SocialAccount, network: FakeNumbers, time: Time, age: timedelta, again_after: timedelta | None
 ) -> None:
     [target] = publish(account, "1")
     TargetNumbers.objects.update(published_at=time.now - age, due_at=time.now)
@@ -128,7 +128,7 @@ def test_the_older_a_post_is_the_less_often_it_is_read_and_after_ninety_days_nev
 
 
 def test_the_numbers_of_an_account_are_read_at_once_and_then_daily(
-    workspace: Workspace, network: PaperNumbers, time: Time
+    workspace: Workspace, network: FakeNumbers, time: Time
 ) -> None:
     account = make_account(workspace)
     discover(now=time.now)
@@ -140,9 +140,7 @@ def test_the_numbers_of_an_account_are_read_at_once_and_then_daily(
     assert SocialAccount.objects.values_list("followers", "last_sync").get() == (7, time.now)
 
 
-def test_followers_that_cannot_be_are_taken_for_unknown(
-    workspace: Workspace, network: PaperNumbers, time: Time
-) -> None:
+def test_followers_that_cannot_be_are_taken_for_unknown(workspace: Workspace, network: FakeNumbers, time: Time) -> None:
     make_account(workspace)
     discover(now=time.now)
     network.account = AccountNumbers(followers=-1, following=3)
@@ -156,7 +154,7 @@ def test_followers_that_cannot_be_are_taken_for_unknown(
 @pytest.mark.parametrize("later", [Rejected("Not now."), Profile(name="")])
 @pytest.mark.parametrize("is_ours", [False, True])
 def test_how_an_account_shows_itself_and_what_it_may_choose_is_read_daily(
-    workspace: Workspace, network: PaperNumbers, time: Time, is_ours: bool, later: Any
+    workspace: Workspace, network: FakeNumbers, time: Time, is_ours: bool, later: Any
 ) -> None:
     account = make_account(workspace, name="Page", name_is_ours=is_ours, metadata={"page_id": "1", "boards": []})
     discover(now=time.now)
@@ -173,7 +171,7 @@ def test_how_an_account_shows_itself_and_what_it_may_choose_is_read_daily(
     assert sync_of(account).failures == 0
 
 
-def test_what_is_due_within_a_minute_is_read_along(account: SocialAccount, network: PaperNumbers, time: Time) -> None:
+def test_what_is_due_within_a_minute_is_read_along(account: SocialAccount, network: FakeNumbers, time: Time) -> None:
     publish(account, "1")
     time.pass_by(seconds=60)
     publish(account, "2")
@@ -187,7 +185,7 @@ def test_what_is_due_within_a_minute_is_read_along(account: SocialAccount, netwo
 
 
 def test_an_account_that_fails_waits_a_minute_and_twice_as_long_each_time_up_to_six_hours(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     [target] = publish(account, "1")
     network.posts["1"] = DOWN
@@ -214,7 +212,7 @@ def test_an_account_that_fails_waits_a_minute_and_twice_as_long_each_time_up_to_
 
 
 def test_an_account_waits_as_long_as_its_network_says_and_not_a_moment_longer(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     publish(account, "1")
     network.posts["1"] = RateLimited("Slowly.", retry_after=1234)
@@ -227,7 +225,7 @@ def test_an_account_waits_as_long_as_its_network_says_and_not_a_moment_longer(
 
 
 def test_a_post_that_always_fails_does_not_keep_the_others_waiting(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     network.metrics_batch = 1  # type: ignore[misc]
     bad, *good = publish(account, "1", "2", "3")
@@ -243,7 +241,7 @@ def test_a_post_that_always_fails_does_not_keep_the_others_waiting(
 
 
 def test_a_post_that_is_refused_is_put_off_and_the_account_goes_on_as_if_nothing_was(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     network.metrics_batch = 1  # type: ignore[misc]
     bad, good = publish(account, "1", "2")
@@ -268,7 +266,7 @@ def test_a_post_that_is_refused_is_put_off_and_the_account_goes_on_as_if_nothing
     ("refusal", "status"), [(REFUSED, "error"), (Rejected("No such app.", who_acts=WhoActs.OPERATOR), "active")]
 )
 def test_after_three_refusals_in_a_row_the_account_is_left_alone(
-    account: SocialAccount, network: PaperNumbers, time: Time, refusal: Rejected, status: str
+    account: SocialAccount, network: FakeNumbers, time: Time, refusal: Rejected, status: str
 ) -> None:
     network.metrics_batch = 1  # type: ignore[misc]
     publish(account, *"12345")
@@ -283,7 +281,7 @@ def test_after_three_refusals_in_a_row_the_account_is_left_alone(
 
 @pytest.mark.parametrize(("status", "found"), [("active", REFUSED), ("error", None)], ids=["fails", "goes well"])
 def test_how_it_goes_with_an_account_that_is_disconnected_while_it_is_read_is_nobodys_business(
-    account: SocialAccount, network: PaperNumbers, time: Time, status: str, found: Any
+    account: SocialAccount, network: FakeNumbers, time: Time, status: str, found: Any
 ) -> None:
     SocialAccount.objects.update(status=status)
     publish(account, "1")
@@ -297,7 +295,7 @@ def test_how_it_goes_with_an_account_that_is_disconnected_while_it_is_read_is_no
 
 
 def test_an_account_that_has_expired_while_its_reading_was_refused_stays_expired(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     publish(account, "1")
     network.posts, network.meanwhile = {"1": REFUSED}, lambda: SocialAccount.objects.update(status="expired")
@@ -309,7 +307,7 @@ def test_an_account_that_has_expired_while_its_reading_was_refused_stays_expired
 
 
 def test_what_was_refused_to_a_sign_in_says_nothing_of_the_one_that_took_its_place_meanwhile(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     publish(account, "1")
     again = Candidate(
@@ -329,7 +327,7 @@ def test_what_was_refused_to_a_sign_in_says_nothing_of_the_one_that_took_its_pla
 
 
 def test_a_claim_that_asks_nothing_says_nothing_of_the_accounts_health(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     revoked = {"code": "TOKEN_REVOKED", "message": "The token was revoked."}
     SocialAccount.objects.update(status="error", last_error=revoked, last_sync=None)
@@ -343,7 +341,7 @@ def test_a_claim_that_asks_nothing_says_nothing_of_the_accounts_health(
     assert (sync_of(account).failures, sync_of(account).error) == (3, revoked)
 
 
-def test_an_error_of_ours_is_an_explained_failure(account: SocialAccount, network: PaperNumbers, time: Time) -> None:
+def test_an_error_of_ours_is_an_explained_failure(account: SocialAccount, network: FakeNumbers, time: Time) -> None:
     publish(account, "1")
     network.posts["1"] = ZeroDivisionError()
     time.pass_by(minutes=15)
@@ -359,7 +357,7 @@ def test_an_error_of_ours_is_an_explained_failure(account: SocialAccount, networ
 
 
 def test_an_account_whose_tokens_cannot_be_opened_is_an_explained_failure(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     publish(account, "1")
     SocialAccount.objects.update(access_token="not ours")
@@ -384,7 +382,7 @@ def test_an_account_whose_tokens_cannot_be_opened_is_an_explained_failure(
     ],
 )
 def test_an_account_on_hold_is_not_read_and_when_it_can_be_again_it_is(
-    account: SocialAccount, network: PaperNumbers, time: Time, held: dict[str, Any]
+    account: SocialAccount, network: FakeNumbers, time: Time, held: dict[str, Any]
 ) -> None:
     publish(account, "1")
     time.pass_by(minutes=15)
@@ -399,7 +397,7 @@ def test_an_account_on_hold_is_not_read_and_when_it_can_be_again_it_is(
 
 @pytest.mark.parametrize(("resting", "is_read"), [("sandbox:facebook", False), ("facebook", True), ("sandbox:x", True)])
 def test_a_network_whose_breaker_is_open_is_not_asked_and_no_other_suffers_for_it(
-    account: SocialAccount, network: PaperNumbers, time: Time, resting: str, is_read: bool
+    account: SocialAccount, network: FakeNumbers, time: Time, resting: str, is_read: bool
 ) -> None:
     publish(account, "1")
     time.pass_by(minutes=15)
@@ -413,7 +411,7 @@ def test_a_network_whose_breaker_is_open_is_not_asked_and_no_other_suffers_for_i
 
 
 def test_a_workspace_that_was_deleted_is_neither_read_nor_taken_up(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     publish(account, "1")
     make_published(account, "2", at=time.now)
@@ -427,7 +425,7 @@ def test_a_workspace_that_was_deleted_is_neither_read_nor_taken_up(
 
 
 def test_a_workspace_that_is_deleted_while_it_is_read_keeps_its_numbers_as_they_were(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     [target] = publish(account, "1")
     network.meanwhile = lambda: Workspace.objects.update(deleted_at=time.now)
@@ -438,7 +436,7 @@ def test_a_workspace_that_is_deleted_while_it_is_read_keeps_its_numbers_as_they_
     assert (numbers_of(target).read_at, Snapshot.objects.count()) == (None, 0)
 
 
-def test_who_lost_the_claim_writes_nothing(account: SocialAccount, network: PaperNumbers, time: Time) -> None:
+def test_who_lost_the_claim_writes_nothing(account: SocialAccount, network: FakeNumbers, time: Time) -> None:
     publish(account, "1")
     time.pass_by(minutes=15)
     [job] = claim_accounts(1, share=1, busy=Counter(), workspace_id="")
@@ -460,7 +458,7 @@ def test_who_lost_the_claim_writes_nothing(account: SocialAccount, network: Pape
 
 
 def test_no_call_may_take_longer_than_until_half_a_minute_before_the_lease_is_over(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     publish(account, "1")
     time.pass_by(minutes=15)
@@ -472,7 +470,7 @@ def test_no_call_may_take_longer_than_until_half_a_minute_before_the_lease_is_ov
 
 
 def test_a_reading_that_its_process_never_settled_is_made_again_when_the_lease_is_over(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     [target] = publish(account, "1")
     time.pass_by(minutes=15)
@@ -544,7 +542,7 @@ def test_the_longest_due_account_is_read_first_and_one_workspace_can_be_read_alo
 
 
 def test_a_token_that_ends_is_renewed_before_anything_is_asked(
-    workspace: Workspace, network: PaperNumbers, time: Time
+    workspace: Workspace, network: FakeNumbers, time: Time
 ) -> None:
     ending = Tokens(access_token="old", refresh_token="refresh", access_expires_at=time.now + 15 * MINUTE)
     account = connect(workspace, tokens=ending)
@@ -558,7 +556,7 @@ def test_a_token_that_ends_is_renewed_before_anything_is_asked(
 
 
 def test_an_account_whose_renewal_is_refused_is_expired_once_and_read_no_more(
-    workspace: Workspace, network: PaperNumbers, time: Time
+    workspace: Workspace, network: FakeNumbers, time: Time
 ) -> None:
     account = connect(workspace, tokens=Tokens(access_token="old", refresh_token="refresh"))
     publish(account, "1")
@@ -574,7 +572,7 @@ def test_an_account_whose_renewal_is_refused_is_expired_once_and_read_no_more(
 
 
 def test_an_account_that_somebody_else_renews_waits_a_moment(
-    workspace: Workspace, network: PaperNumbers, time: Time
+    workspace: Workspace, network: FakeNumbers, time: Time
 ) -> None:
     account = connect(workspace, tokens=Tokens(access_token="old", refresh_token="refresh"))
     [target] = publish(account, "1")
@@ -593,7 +591,7 @@ def test_an_account_that_somebody_else_renews_waits_a_moment(
 
 
 def test_a_number_that_falls_is_a_correction_and_one_that_is_left_out_stays(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     [target] = publish(account, "1")
     for said in (seen(100, clicks=5), seen(70), seen(90, engagement=None, clicks=6)):
@@ -643,7 +641,7 @@ def test_an_account_is_due_with_the_first_of_its_new_posts_and_no_other_account_
 
 @pytest.mark.parametrize(("length", "kept"), [(255, "2" * 255), (256, "1")])
 def test_a_post_that_got_another_id_has_that_unless_it_is_longer_than_can_be_kept(
-    account: SocialAccount, network: PaperNumbers, time: Time, length: int, kept: str
+    account: SocialAccount, network: FakeNumbers, time: Time, length: int, kept: str
 ) -> None:
     [target] = publish(account, "1")
     network.posts["1"] = seen(10, published=Published(remote_id="2" * length, url="https://network.example/2"))
@@ -655,7 +653,7 @@ def test_a_post_that_got_another_id_has_that_unless_it_is_longer_than_can_be_kep
 
 
 def test_a_post_that_was_published_without_an_address_gets_it_with_its_numbers(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     late, known = publish(account, "1", "2")
     Target.objects.filter(pk=known.pk).update(url="https://known.example/2")
@@ -669,7 +667,7 @@ def test_a_post_that_was_published_without_an_address_gets_it_with_its_numbers(
 
 
 def test_a_post_without_an_id_is_counted_and_never_asked_for(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     [target] = publish(account, "")
     time.pass_by(days=2)
@@ -729,7 +727,7 @@ def test_what_lost_a_race_is_taken_up_with_the_next_turn(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_that_sync_at_once_read_each_account_once(workspace: Workspace, network: PaperNumbers) -> None:
+def test_two_that_sync_at_once_read_each_account_once(workspace: Workspace, network: FakeNumbers) -> None:
     now = claims.database_now()
     for number in range(8):
         make_published(connect(workspace, f"{number}"), f"{number}a", f"{number}b", at=now - 15 * MINUTE)
@@ -748,7 +746,7 @@ class Patient(Syncer):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_goes_on_as_soon_as_a_thread_is_free(workspace: Workspace, network: PaperNumbers) -> None:
+def test_a_run_goes_on_as_soon_as_a_thread_is_free(workspace: Workspace, network: FakeNumbers) -> None:
     for number in range(4):
         make_account(workspace, remote_id=f"{number}", default_of=None)
     began = real_time.monotonic()
@@ -761,7 +759,7 @@ def test_a_run_goes_on_as_soon_as_a_thread_is_free(workspace: Workspace, network
 
 @pytest.mark.django_db(transaction=True)
 def test_a_reading_that_outlasts_a_run_is_kept(
-    workspace: Workspace, network: PaperNumbers, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, network: FakeNumbers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = claims.database_now()
     make_published(connect(workspace, "1"), "1a", at=now - 15 * MINUTE)
@@ -779,7 +777,7 @@ def test_a_reading_that_outlasts_a_run_is_kept(
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("stops_at", ["posts", "account"])
 def test_a_reading_goes_on_to_no_other_call_once_its_process_is_told_to_stop(
-    workspace: Workspace, network: PaperNumbers, stops_at: str
+    workspace: Workspace, network: FakeNumbers, stops_at: str
 ) -> None:
     now = claims.database_now()
     account = connect(workspace)
@@ -810,7 +808,7 @@ def test_a_reading_goes_on_to_no_other_call_once_its_process_is_told_to_stop(
 
 @pytest.mark.django_db(transaction=True)
 def test_what_cannot_be_settled_is_left_to_its_lease_and_no_hot_loop(
-    workspace: Workspace, network: PaperNumbers, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, network: FakeNumbers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = make_account(workspace)
 
@@ -840,7 +838,7 @@ class Unsettled(Inline):
 
 
 def test_several_accounts_are_settled_in_as_many_statements_as_one(
-    network: PaperNumbers, workspace: Workspace, time: Time
+    network: FakeNumbers, workspace: Workspace, time: Time
 ) -> None:
     network.account = AccountNumbers(followers=8, demographics=Demographics(countries={"FR": 50}))
     time.go_on_to_noon()  # a day that ends between the two has statements of its own
@@ -868,7 +866,7 @@ def test_several_accounts_are_settled_in_as_many_statements_as_one(
 
 
 def test_a_later_reading_of_the_day_takes_the_place_of_the_one_before(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     for followers in (7, 9):
         network.account = AccountNumbers(followers=followers)
@@ -884,7 +882,7 @@ def schedule(account: SocialAccount, *, within: timedelta, status: str = "schedu
 
 
 def test_access_that_was_taken_back_shows_before_the_next_post_is_due(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     schedule(account, within=10 * HOUR)
     network.account = network.refreshed = AuthExpired("It was taken back.")
@@ -900,7 +898,7 @@ def test_access_that_was_taken_back_shows_before_the_next_post_is_due(
 
 
 def test_an_account_that_is_well_is_read_once_more_and_not_again_for_three_hours(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     time.pass_by(hours=3)
     for hours in (1, 2, 3, 4, 5):
@@ -915,7 +913,7 @@ def test_an_account_that_is_well_is_read_once_more_and_not_again_for_three_hours
 
 
 def test_an_account_that_is_to_be_read_soon_is_alone_with_its_posts(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     other = connect(account.workspace, "2")
     publish(account, "1a")

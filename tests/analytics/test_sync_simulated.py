@@ -26,7 +26,7 @@ from ouipost.simulator.networks.instagram import insights as instagram
 from ouipost.simulator.networks.threads import insights as threads
 from ouipost.simulator.networks.youtube import videos as youtube
 from posts.models import Post, Target
-from tests.analytics.said import said
+from tests.analytics.expected_numbers import expected_numbers
 from tests.analytics.sums import what_is_wrong
 from tests.analytics.world import World, copy_posts, numbers_of, simulated, sync_of
 from tests.conftest import ApiClient
@@ -68,7 +68,7 @@ def publish_everywhere(world: World) -> Post:
 def expected(post: Post, at: datetime) -> dict[str, PostNumbers]:
     """Return what each network says at this moment of the one post that it has."""
     there = {each.network: each for each in networks.Post.objects.filter(kind=networks.Post.POST)}
-    return {network: said(network, there[network], at, is_video=True) for network in ALL}
+    return {network: expected_numbers(network, there[network], at, is_video=True) for network in ALL}
 
 
 def counted(numbers: Any) -> dict[str, int | None]:
@@ -143,7 +143,7 @@ def publish_text(world: World, network: str, **values: Any) -> tuple[dict[str, A
 
 def says_now(world: World, network: str) -> PostNumbers:
     post = networks.Post.objects.get(network=network, kind=networks.Post.POST)
-    return said(network, post, world.time.now)
+    return expected_numbers(network, post, world.time.now)
 
 
 def health(account: dict[str, Any]) -> tuple[str, Any]:
@@ -173,11 +173,13 @@ def assert_counted_once() -> None:
     assert what_is_wrong() == []
 
 
-def assert_all_said(world: World, network: str, targets: Sequence[Target]) -> None:
+def assert_all_as_expected(world: World, network: str, targets: Sequence[Target]) -> None:
     """The numbers of all these targets are what their network says now."""
     there = {each.external_id: each for each in networks.Post.objects.filter(network=network)}
     rows = TargetNumbers.objects.filter(target__in=targets).select_related("target")
-    says = {each.target.remote_id: said(network, there[each.target.remote_id], world.time.now) for each in rows}
+    says = {
+        each.target.remote_id: expected_numbers(network, there[each.target.remote_id], world.time.now) for each in rows
+    }
     assert {each.target.remote_id: counted(each) for each in rows} == {pk: counted(each) for pk, each in says.items()}
     assert len(says) == len(targets)
 
@@ -529,7 +531,7 @@ def test_more_posts_than_a_network_takes_at_once_are_read_in_as_many_calls_as_ne
 
     assert len(report.answers.posts) == len(targets) == 2 * batch
     assert sum(path in asked for asked in world.watch.asked) == 2
-    assert_all_said(world, network, targets)
+    assert_all_as_expected(world, network, targets)
     assert_counted_once()
 
 

@@ -48,3 +48,22 @@ def test_times_that_were_added_and_removed_are_so_after_a_step_back(staff: Page,
     assert [box.is_checked() for box in boxes.all()] == [False, True]
     staff.get_by_role("button", name="Add a time").press("Enter")
     expect(staff.locator("[name=slot-3-time]")).to_have_count(1)
+
+
+def test_accounts_of_a_chosen_workspace_stay_marked_after_a_step_back(staff: Page, demo: Demo) -> None:
+    other = demo.call("POST", "/api/workspaces", {"name": "Other"})["workspace"]  # of several, one must be chosen
+    staff.goto(f"{demo.base}/console/posts/schedule/add/")
+    staff.get_by_label("Workspace", exact=True).select_option(demo.workspace_id)
+    staff.get_by_text("Only some accounts").click()
+    account = staff.locator("#slots details input[type=checkbox]").first
+    account.check()
+    marked = account.get_attribute("value")
+    staff.get_by_role("link", name="Calendar").first.click()
+    staff.wait_for_url("**/console/calendar/")
+    staff.go_back()
+
+    expect(staff.get_by_label("Workspace", exact=True)).to_have_value(demo.workspace_id)
+    kept = staff.locator(f'#slots input[value="{marked}"]')
+    expect(kept).to_be_checked()
+    expect(kept).to_be_visible()
+    demo.call("DELETE", f"/api/workspaces/{other['id']}")

@@ -19,7 +19,7 @@ from analytics.queries import require_hours
 from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
 from ouipost.db import pruning
-from tests.analytics.paper import connect, make_published
+from tests.analytics.fake_network import connect, make_published
 from tests.commands import running
 from tests.factories import NOW, make_token, make_user
 from workspaces.models import Workspace

@@ -18,7 +18,7 @@ from adminapi.management.commands import sync_analytics
 from analytics.discovery import discover
 from analytics.models import AccountSync, Snapshot, TargetNumbers
 from ouipost import claims
-from tests.analytics.paper import PaperNumbers, connect, make_published, numbers_of, read_due, sync_of
+from tests.analytics.fake_network import FakeNumbers, connect, make_published, numbers_of, read_due, sync_of
 from tests.analytics.world import Time
 from tests.commands.running import lines_of
 from tests.factories import make_account, make_workspace
@@ -30,8 +30,8 @@ WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 @pytest.fixture
-def network(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> PaperNumbers:
-    network = PaperNumbers()
+def network(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> FakeNumbers:
+    network = FakeNumbers()
     monkeypatch.setattr(registry, "get", lambda platform, *, sandbox=False: network)
     settings.SYNC_THREADS = 2
     return network
@@ -54,7 +54,7 @@ def publish(account: SocialAccount, *remote_ids: str, ago: timedelta) -> None:
 
 
 def test_a_dry_run_says_what_would_be_read_and_writes_nothing(
-    workspace: Workspace, network: PaperNumbers, time: Time
+    workspace: Workspace, network: FakeNumbers, time: Time
 ) -> None:
     first, second = connect(workspace, "1"), connect(workspace, "2", name="Bakery")
     publish(first, "1a", "1b", ago=HOUR)
@@ -83,7 +83,7 @@ def test_a_dry_run_says_what_would_be_read_and_writes_nothing(
 
 
 def test_a_dry_run_asks_as_often_for_many_accounts_as_for_one(
-    workspace: Workspace, network: PaperNumbers, time: Time
+    workspace: Workspace, network: FakeNumbers, time: Time
 ) -> None:
     counted = []
     for name in ("1", "2", "3"):
@@ -97,7 +97,7 @@ def test_a_dry_run_asks_as_often_for_many_accounts_as_for_one(
 
 @pytest.mark.django_db(transaction=True)
 def test_whoever_reads_no_further_ends_it_and_leaves_no_account_to_its_lease(
-    workspace: Workspace, network: PaperNumbers, time: Time, caplog: pytest.LogCaptureFixture
+    workspace: Workspace, network: FakeNumbers, time: Time, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("1", "2", "3"):
         publish(connect(workspace, name), f"{name}a", ago=HOUR)
@@ -112,7 +112,7 @@ def test_whoever_reads_no_further_ends_it_and_leaves_no_account_to_its_lease(
 
 @pytest.mark.django_db(transaction=True)
 def test_each_account_is_printed_as_it_was_read_and_then_the_sum(
-    workspace: Workspace, network: PaperNumbers, time: Time
+    workspace: Workspace, network: FakeNumbers, time: Time
 ) -> None:
     first, second = connect(workspace, "1"), connect(workspace, "2")
     publish(first, "1a", "1b", ago=HOUR)
@@ -137,7 +137,7 @@ def test_each_account_is_printed_as_it_was_read_and_then_the_sum(
 
 @pytest.mark.django_db(transaction=True)
 def test_who_cannot_be_read_is_named_with_the_reason_and_the_exit_status_is_1(
-    workspace: Workspace, network: PaperNumbers, time: Time
+    workspace: Workspace, network: FakeNumbers, time: Time
 ) -> None:
     good, refused, down = (connect(workspace, remote_id) for remote_id in "123")
     for account in (good, refused, down):
@@ -159,7 +159,7 @@ def test_who_cannot_be_read_is_named_with_the_reason_and_the_exit_status_is_1(
 
 
 def test_an_account_that_is_read_after_all_has_not_failed(
-    workspace: Workspace, network: PaperNumbers, time: Time
+    workspace: Workspace, network: FakeNumbers, time: Time
 ) -> None:
     publish(connect(workspace, "1"), "1a", ago=HOUR)
     network.posts["1a"] = Unavailable("It is down.")
@@ -177,7 +177,7 @@ def test_an_account_that_is_read_after_all_has_not_failed(
 
 @pytest.mark.django_db(transaction=True)
 def test_all_reads_what_is_not_due_yet_but_nothing_that_is_over(
-    workspace: Workspace, network: PaperNumbers, time: Time, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, network: FakeNumbers, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = connect(workspace, "1"), connect(workspace, "2")
     publish(first, "1a", ago=timedelta())
@@ -194,7 +194,7 @@ def test_all_reads_what_is_not_due_yet_but_nothing_that_is_over(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_all_leaves_alone_what_a_worker_is_reading(workspace: Workspace, network: PaperNumbers, time: Time) -> None:
+def test_all_leaves_alone_what_a_worker_is_reading(workspace: Workspace, network: FakeNumbers, time: Time) -> None:
     account = connect(workspace, "1")
     AccountSync.objects.update(lease_until=time.now + HOUR)
     before = AccountSync.objects.values().get(account=account)
@@ -206,7 +206,7 @@ def test_all_leaves_alone_what_a_worker_is_reading(workspace: Workspace, network
 
 @pytest.mark.django_db(transaction=True)
 def test_what_a_networks_budget_does_not_allow_is_said(
-    workspace: Workspace, network: PaperNumbers, time: Time, settings: Settings
+    workspace: Workspace, network: FakeNumbers, time: Time, settings: Settings
 ) -> None:
     settings.NETWORK_READ_BUDGET = settings.NETWORK_READ_BUDGET | {"facebook": Allowance(most=4, seconds=3600)}
     network.cost = 1
@@ -223,7 +223,7 @@ def test_what_a_networks_budget_does_not_allow_is_said(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_budget_used_before_the_clock_was_set_back_holds_up_no_reading(
-    workspace: Workspace, network: PaperNumbers, time: Time, settings: Settings
+    workspace: Workspace, network: FakeNumbers, time: Time, settings: Settings
 ) -> None:
     settings.NETWORK_READ_BUDGET = settings.NETWORK_READ_BUDGET | {"facebook": Allowance(most=4, seconds=3600)}
     network.cost = 1
@@ -238,7 +238,7 @@ def test_a_budget_used_before_the_clock_was_set_back_holds_up_no_reading(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_workspace_is_read_alone(workspace: Workspace, network: PaperNumbers, time: Time) -> None:
+def test_one_workspace_is_read_alone(workspace: Workspace, network: FakeNumbers, time: Time) -> None:
     other = make_workspace()
     mine, theirs = connect(workspace, "1"), connect(other, "2")
     publish(mine, "1a", ago=HOUR)
@@ -259,7 +259,7 @@ def test_one_workspace_is_read_alone(workspace: Workspace, network: PaperNumbers
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_an_outage_left_out_is_taken_up_and_read(workspace: Workspace, network: PaperNumbers, time: Time) -> None:
+def test_what_an_outage_left_out_is_taken_up_and_read(workspace: Workspace, network: FakeNumbers, time: Time) -> None:
     account = connect(workspace, "1")
     [target] = make_published(account, "1a", at=time.now - 30 * DAY)
 
@@ -270,7 +270,7 @@ def test_what_an_outage_left_out_is_taken_up_and_read(workspace: Workspace, netw
 
 @pytest.mark.django_db(transaction=True)
 def test_a_run_takes_nothing_more_when_its_time_is_over(
-    workspace: Workspace, network: PaperNumbers, time: Time, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, network: FakeNumbers, time: Time, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.SYNC_THREADS = 1
     publish(connect(workspace, "1"), "1a", ago=HOUR)

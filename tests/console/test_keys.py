@@ -100,6 +100,14 @@ def test_the_same_checks_hold_as_for_the_admin_api(staff: Client) -> None:
     assert not ApiKey.objects.exists()
 
 
+def test_a_workspace_that_a_key_may_not_see_is_told_together_with_what_else_is_wrong(staff: Client) -> None:
+    live = make_workspace(name="Live", mode="live")
+
+    answer = staff.post(f"{LIST}add/", FORM | {"name": "", "mode": "test", "workspaces": [live.pk]})
+
+    assert set(answer.context["adminform"].form.errors) == {"name", "workspaces"}
+
+
 def test_a_key_is_changed_and_only_what_was_changed_is_told(staff: Client, workspace: Workspace) -> None:
     key, secret = make_key()
     form = {"name": "Test", "tier": "starter", "permissions": [*KEY_PERMISSIONS], "workspaces": [workspace.pk]}

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import polib
 import pytest
@@ -13,6 +14,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import help_text_for_field, label_for_field
 from django.core.management import call_command
 from django.template import Context, Template
+from django.template.loader import render_to_string
 from django.test import override_settings
 from django.utils import translation
 from django.utils.formats import date_format
@@ -29,6 +31,7 @@ from posts.models import LATE
 from posts.publishing.outcomes import Absent, Later, Undecidable
 from tests.console.conftest import browser_of
 from tests.factories import NOW, make_user
+from workspaces.models import ApiKey
 
 LOCALE = settings.BASE_DIR / "locale"
 CATALOGUE = Path("fr/LC_MESSAGES/django.po")
@@ -155,6 +158,18 @@ def test_templates_write_numbers_as_their_readers_do(language: str, written: str
 
     with translation.override(language):
         assert template.render(Context({"many": 12_000})) == f"{written}: {written}"
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(0, "0 clé d’API"), (1, "1 clé d’API"), (2, "2 clés d’API"), (1234, "1\xa0234 clés d’API")]
+)
+def test_the_rows_of_a_list_are_counted_as_in_french(count: int, told: str) -> None:
+    listed = Mock(result_count=count, opts=ApiKey._meta, show_all=True, multi_page=False)
+
+    with translation.override("fr"):
+        page = render_to_string("console/pagination.html", {"cl": listed})
+
+    assert told in page
 
 
 def test_a_country_has_the_code_that_the_browser_names_it_by() -> None:

@@ -83,6 +83,12 @@ def test_what_is_wrong_stands_beside_its_field(boss: Client, given: dict[str, st
     assert User.objects.count() == 1
 
 
+def test_a_weak_password_is_told_together_with_what_else_is_wrong(boss: Client) -> None:
+    answer = boss.post(f"{LIST}add/", FORM | {"email": "no address", "role": "king", "password": "12345678"})
+
+    assert set(answer.context["adminform"].form.errors) == {"email", "role", "password"}
+
+
 def test_a_page_with_a_refused_address_is_headed_by_the_one_that_stays(boss: Client) -> None:
     ed = make_user(email="ed@example.com")
     make_user(email="maya@example.com")

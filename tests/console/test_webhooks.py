@@ -276,6 +276,12 @@ def test_a_test_is_sent_to_each_that_was_chosen(staff: Client, receiver: Receive
     }
 
 
+def test_the_question_before_a_test_says_when_and_where_its_result_is_shown(staff: Client) -> None:
+    page = text_of(staff.post(LIST, {"action": "send_test", "_selected_action": [make_webhook().pk]}))
+
+    assert "The receiver has 15 seconds to answer. Then its delivery shows the result: load the page anew." in page
+
+
 def replay_of(webhook: Webhook) -> str:
     return reverse("admin:events_webhook_replay", args=[webhook.pk])
 
@@ -564,8 +570,10 @@ def test_who_is_no_administrator_names_workspaces_of_theirs(member: User, worksp
 
     offered = text_of(client.get(page))
     refused = [errors_of(client.post(page, FORM | {"workspaces": ids})) for ids in ([], [workspace.pk, other.pk])]
+    together = errors_of(client.post(page, FORM | {"url": "no address", "workspaces": []}))
     taken = client.post(page, FORM | {"workspaces": workspace.pk})
 
+    assert set(together) == {"url", "workspaces"}
     assert ("Choose at least one." in offered, "None chosen" in offered) == (True, False)
     assert refused == [
         {"workspaces": ["Name workspaces of yours: without any, it would be for all of them."]},

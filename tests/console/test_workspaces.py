@@ -148,6 +148,8 @@ def test_nobody_takes_themselves_out_by_mistake(db: None) -> None:
 
     assert list(answer.context["adminform"].form.errors) == ["members"]
     assert workspace.memberships.get().user == user
+    unnamed = browser.post(page_of(workspace), FORM | {"name": "", "members": []})
+    assert set(unnamed.context["adminform"].form.errors) == {"name", "members"}
 
 
 def test_deleting_says_what_goes_with_it_and_asks(staff: Client) -> None:

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from tests.contract.shelved import Installation
-from tests.contract.shelves import Shelves
+from tests.contract.list_queries import ListQueries
+from tests.contract.random_installation import Installation
 
 LIVES = int(os.environ.get("LIVES", "3"))
 QUESTIONS = 80
@@ -30,8 +30,8 @@ class AllListsTest(TestCase):
         made = Installation(chance)
         with time_machine.travel(made.beginning, tick=False):
             made.settle()
-            shelves = Shelves(chance, made)
+            queries = ListQueries(chance, made)
             for _ in range(QUESTIONS):
-                shelves.ask_something()
-            for make in (shelves.posts, *shelves.others):
-                shelves.pages_are_one_list(*make())
+                queries.ask_something()
+            for make in (queries.posts, *queries.others):
+                queries.pages_are_one_list(*make())

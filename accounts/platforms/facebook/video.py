@@ -30,9 +30,9 @@ NOT_FINISHED = {"uploading", "upload_complete"}
 """Statuses of a video before its last call."""
 GIVEN_UP = {"upload_failed", "expired", "error"}
 COMPLETE = {"complete", "completed"}
-"""Both are in the documentation."""
+"""Both words are in the documentation."""
 REELS_ARE_FULL = "613"
-"""The documentation names no code for it; this is the code of custom limits."""
+"""The code of custom limits: the documentation names none for a Page that has its thirty reels of a day."""
 UNPROCESSED = Phrase("the video could not be processed.")
 PHASES = ("uploading_phase", "processing_phase", "publishing_phase")
 

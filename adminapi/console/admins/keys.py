@@ -115,6 +115,12 @@ class KeyForm(ServiceForm):
             raise ValidationError(_("That time is past. Choose a later one."))
         return at
 
+    def check_right_values(self) -> None:
+        if self.is_right("workspaces"):
+            given, present = {"workspaces": self.cleaned_data["workspaces"]}, self.initial["workspaces"]
+            mode, user = self.cleaned_data.get("mode", self.instance.mode), member_of_staff(self.request)
+            key_columns(given, mode=mode, user=user, present=present)
+
     def call_service(self) -> ApiKey:
         values = self.changed_values("name", "mode", "tier", "is_active", "expires_at", "permissions", "workspaces")
         user = member_of_staff(self.request)

@@ -109,6 +109,11 @@ class UserForm(ServiceForm):
     def clean_email(self) -> str:
         return str(self.cleaned_data["email"]).strip().lower()
 
+    def check_right_values(self) -> None:
+        if self.is_right("password"):
+            about_them = {name: self.cleaned_data.get(name, "") for name in ("email", "name")}
+            require_good(self.cleaned_data["password"], User(**about_them))
+
     def call_service(self) -> User:
         user: User = self.instance
         if user._state.adding:
@@ -125,7 +130,6 @@ class UserForm(ServiceForm):
 
     def _create(self) -> User:
         given = {name: self.cleaned_data[name] for name in ("email", "name", "role", "is_active")}
-        require_good(self.cleaned_data["password"], User(email=given["email"], name=given["name"]))
         asked: Any = self.request
         if refusal := getattr(asked, "password_refusal", None):
             raise refusal

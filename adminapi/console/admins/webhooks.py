@@ -100,6 +100,11 @@ class WebhookForm(ServiceForm):
             raise forms.ValidationError(translated(*error.args)) from error
         return given
 
+    def check_right_values(self) -> None:
+        if self.is_right("workspaces"):
+            given, present = {"workspaces": self.cleaned_data["workspaces"]}, self.instance.workspace_ids
+            webhook_columns(given, user=member_of_staff(self.request), present=present)
+
     def call_service(self) -> Webhook:
         user = member_of_staff(self.request)
         webhook: Webhook = self.instance
@@ -193,7 +198,10 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
 
     @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])
     def send_test(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
-        says = _("An event of the type webhook.test is sent at once. Its delivery shows the result.")
+        says = _(
+            "An event of the type webhook.test is sent at once. The receiver has 15 seconds to answer. Then its "
+            "delivery shows the result: load the page anew."
+        )
         return bulk.operate(self, request, rows, catalogue.TEST_WEBHOOKS, says=says, **bulk.origin(self, request))
 
     @admin.action(description=gettext_lazy("Give another secret"), permissions=["change"])

@@ -127,6 +127,10 @@ class WorkspaceForm(HashtagsForm):
     def clean_timezone(self) -> str | None:
         return self.cleaned_data["timezone"] or None
 
+    def check_right_values(self) -> None:
+        if "members" in self.changed_data and self.is_right("members"):
+            self._members()
+
     def call_service(self) -> Workspace:
         settings = check_settings(self.changed_values(*SETTINGS))
         values = self.changed_values("name", "description", "mode") | ({"settings": settings} if settings else {})

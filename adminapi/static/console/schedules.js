@@ -40,7 +40,13 @@
       if (field.type === "checkbox") field.checked = values.includes(field.value);
       else if (values.length) field.value = values[0];
     }
+    for (const box of slots().querySelectorAll("details :checked")) box.closest("details").open = true;
   }
+
+  // The server offers the accounts of the workspace that the address names, also to a browser that comes back.
+  document.getElementById("schedule-workspace")?.addEventListener("change", ({ target }) => {
+    history.replaceState(history.state, "", target.value ? `?workspace=${target.value}` : location.pathname);
+  });
 
   form.addEventListener("change", remember);
   window.addEventListener("pageshow", () => {

@@ -73,6 +73,17 @@ def test_only_the_products_own_user_can_read_it(root: Path, source: Path) -> Non
     assert [path.stat().st_mode & 0o777 for path in written] == [0o600, 0o700, 0o700, 0o700]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="Only root gives away what it makes.")
+def test_a_trial_by_root_leaves_no_folder_that_the_products_own_user_cannot_write_to(root: Path) -> None:
+    root.mkdir()
+    os.chown(root, 65534, 65533)
+
+    try_out(b"trial")
+
+    left = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in root.rglob("*")}
+    assert left == {"health": (65534, 65533)}
+
+
 def test_names_are_random_and_say_nothing_but_the_type() -> None:
     names = {new_names("image/jpeg", "image/png") for _ in range(100)}
 

@@ -10,10 +10,13 @@ import pytest
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from pytest_django import Settings
 
-from accounts import tokens
+from accounts import breakers, calls, tokens
+from accounts.models import Network
 from accounts.platforms.bluesky.errors import BlobMissing
 from accounts.platforms.errors import (
+    AppStopped,
     Duplicate,
+    Outdated,
     PlatformError,
     ProcessingFailed,
     RateLimited,
@@ -157,6 +160,49 @@ def test_whatever_the_visible_call_was_answered_is_settled_by_the_kept_answer(
     attempt = Attempt.objects.get()
     assert (attempt.code, attempt.message) == (given.code, given.message)
     assert (attempt.http_status, attempt.network_code) == (given.status, given.network_code)
+
+
+@pytest.mark.parametrize("is_of_a_kind", [False, True])
+def test_a_kept_quota_puts_off_the_accounts_other_posts_unless_it_is_for_one_kind(
+    workspace: Workspace, *, is_of_a_kind: bool
+) -> None:
+    refuse_for_an_hour(target := make_due(workspace), is_of_a_kind=is_of_a_kind)
+    other = make_due(workspace, target.account)
+
+    kept_answers.replay()
+
+    assert is_put_off(other) == (not is_of_a_kind)
+
+
+def test_a_kept_quota_of_posts_keeps_nobody_from_asking_about_those_that_were_taken(workspace: Workspace) -> None:
+    refuse_for_an_hour(target := make_due(workspace), is_for_posting=True)
+    taken, waiting = [make_due(workspace, target.account) for _ in range(2)]
+    Target.objects.filter(pk=taken.pk).update(outcome_unknown=True, waits_for="It is at work on the video.")
+
+    kept_answers.replay()
+
+    assert (is_put_off(taken), is_put_off(waiting)) == (False, True)
+
+
+def refuse_for_an_hour(target: Target, **quota: bool) -> None:
+    """Keep the answer that a quota is used up."""
+    bring_forward(target)
+    kept_answers.keep(make_result(claim(target), RateLimited("full", status=429, retry_after=3600, **quota)))
+
+
+def is_put_off(target: Target) -> bool:
+    return Target.objects.filter(pk=target.pk, due_at__gt=database_now() + timedelta(minutes=50)).exists()
+
+
+@pytest.mark.parametrize("kind", [AppStopped, Outdated])
+def test_a_kept_refusal_of_the_app_holds_up_its_network(workspace: Workspace, kind: type[AppStopped]) -> None:
+    bring_forward(target := make_due(workspace))
+    kept_answers.keep(make_result(claim(target), kind("The app is blocked.", status=403)))
+
+    kept_answers.replay()
+
+    network = Network.objects.get()
+    assert (breakers.is_stopped(network), outcomes(target)) == (True, [("commit", calls.word(kind("")))])
 
 
 @pytest.mark.parametrize("renewed", [DatabaseError("gone away"), False], ids=["database away", "renewed elsewhere"])

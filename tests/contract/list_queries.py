@@ -14,8 +14,8 @@ from accounts.models import AccountStatus, SocialAccount
 from ouipost.events.models import DeliveryStatus, Webhook
 from posts.models import PostStatus
 from tests.conftest import AdminClient, ApiClient
-from tests.contract.listed import Query, Shelf, choice, draw_query, word
-from tests.contract.shelved import NETWORKS, Installation, Written
+from tests.contract.expected_lists import ExpectedList, Query, choice, draw_query, word
+from tests.contract.random_installation import NETWORKS, Installation, Written
 from tests.contract.world import data_of, error_of, fields_of
 from tests.factories import make_token
 from workspaces.models import ApiKey, User, Workspace
@@ -25,7 +25,7 @@ def shown(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-class Shelves:
+class ListQueries:
     """An installation, and whoever asks it."""
 
     def __init__(self, chance: random.Random, installation: Installation) -> None:
@@ -38,22 +38,22 @@ class Shelves:
         return AdminClient(make_token(user))
 
     def ask_something(self) -> None:
-        client, shelf = self.chance.choice([*[self.posts] * 3, self.log, *self.others])()
-        query = draw_query(shelf, self.chance)
+        client, listing = self.chance.choice([*[self.posts] * 3, self.log, *self.others])()
+        query = draw_query(listing, self.chance)
         try:
             self.compare(client, query)
         except AssertionError as error:
-            error.add_note(f"{unquote(query.address)} of {shelf.zone}: {query.refused}")
+            error.add_note(f"{unquote(query.address)} of {listing.zone}: {query.refused}")
             raise
 
     @property
-    def others(self) -> list[Callable[[], tuple[ApiClient, Shelf]]]:
+    def others(self) -> list[Callable[[], tuple[ApiClient, ExpectedList]]]:
         of_programs = [self.accounts, self.schedules, self.workspaces]
         return [*of_programs, self.users, self.keys, self.hooks, self.sent, self.again, self.log]
 
     def compare(self, client: ApiClient, query: Query) -> None:
         """Hold an answer against what it must be."""
-        answer, shelf = client.get(query.address), query.shelf
+        answer, listing = client.get(query.address), query.listing
         if query.refused:
             assert set(fields_of(answer)) == query.refused
             return
@@ -61,20 +61,20 @@ class Shelves:
             self.is_the_same_as_csv(client, query, answer)
             return
         data = data_of(answer)
-        expected = [shelf.told(row) for row in query.shown]
-        assert [row["id"] for row in data[shelf.name]] == [row["id"] for row in expected]
-        assert [{name: row[name] for name in told} for row, told in zip(data[shelf.name], expected, strict=True)] == (
+        expected = [listing.told(row) for row in query.shown]
+        assert [row["id"] for row in data[listing.name]] == [row["id"] for row in expected]
+        assert [{name: row[name] for name in told} for row, told in zip(data[listing.name], expected, strict=True)] == (
             expected
         )
         assert data.get("pagination") == query.pagination
-        if data[shelf.name] and shelf.has_singles:
-            self.is_as_its_own_page(client, shelf, self.chance.choice(data[shelf.name]))
-        if shelf.others:
-            assert error_of(client.get(f"{shelf.path}/{self.chance.choice(shelf.others)}")) == (404, "NOT_FOUND")
+        if data[listing.name] and listing.has_singles:
+            self.is_as_its_own_page(client, listing, self.chance.choice(data[listing.name]))
+        if listing.others:
+            assert error_of(client.get(f"{listing.path}/{self.chance.choice(listing.others)}")) == (404, "NOT_FOUND")
 
-    def is_as_its_own_page(self, client: ApiClient, shelf: Shelf, row: dict[str, Any]) -> None:
+    def is_as_its_own_page(self, client: ApiClient, listing: ExpectedList, row: dict[str, Any]) -> None:
         """A row says of a thing what its own page says, which may say more."""
-        page = next(iter(data_of(client.get(f"{shelf.path}/{row['id']}")).values()))
+        page = next(iter(data_of(client.get(f"{listing.path}/{row['id']}")).values()))
         for name, value in row.items():
             if name == "analytics" and value:
                 assert {f"total_{each}": count for each, count in value.items()}.items() <= page[name].items()
@@ -88,10 +88,10 @@ class Shelves:
         assert answer.status_code == 200, answer.content
         content = b"".join(answer.streaming_content).decode()
         cells = list(csv.DictReader(io.StringIO(content, newline="")))
-        assert [cell["id"] for cell in cells] == [query.shelf.told(row)["id"] for row in query.kept]
+        assert [cell["id"] for cell in cells] == [query.listing.told(row)["id"] for row in query.kept]
         plain = {name: text for name, text in query.pairs if name != "format"}
-        first = data_of(client.get(f"{query.shelf.path}?{'&'.join(f'{a}={b}' for a, b in plain.items())}"))
-        for row, cell in zip(first[query.shelf.name], cells, strict=False):
+        first = data_of(client.get(f"{query.listing.path}?{'&'.join(f'{a}={b}' for a, b in plain.items())}"))
+        for row, cell in zip(first[query.listing.name], cells, strict=False):
             assert {name: as_cell(value) for name, value in row.items()} == cell
 
     # The lists
@@ -110,10 +110,10 @@ class Shelves:
         named = [each for each in self.made.workspaces if not key.workspace_ids or each.pk in key.workspace_ids]
         return [each for each in named if key.mode == "live" or each.mode == "sandbox"]
 
-    def posts(self) -> tuple[ApiClient, Shelf]:
+    def posts(self) -> tuple[ApiClient, ExpectedList]:
         secret, workspace = self._seen()
         rows = [post for post in self.made.posts if post.workspace == workspace.pk]
-        shelf = Shelf(
+        listing = ExpectedList(
             path="/api/posts",
             name="posts",
             rows=sorted(rows, key=lambda post: (post.moment, post.id), reverse=True),
@@ -126,7 +126,7 @@ class Shelves:
             moment=lambda post: post.moment,
             zone=workspace.settings["timezone"],
         )
-        return self.api(workspace.pk, secret), shelf
+        return self.api(workspace.pk, secret), listing
 
     def told_of_post(self, post: Written) -> dict[str, Any]:
         return {
@@ -139,10 +139,10 @@ class Shelves:
             "created_at": shown(post.created_at),
         }
 
-    def accounts(self) -> tuple[ApiClient, Shelf]:
+    def accounts(self) -> tuple[ApiClient, ExpectedList]:
         secret, workspace = self._seen()
         rows = [each for each in self.made.accounts if each.workspace_id == workspace.pk]
-        shelf = Shelf(
+        listing = ExpectedList(
             path="/api/accounts",
             name="accounts",
             rows=sorted(rows, key=lambda each: (each.connected_at, each.pk)),
@@ -154,7 +154,7 @@ class Shelves:
             },
             is_whole=True,
         )
-        return self.api(workspace.pk, secret), shelf
+        return self.api(workspace.pk, secret), listing
 
     def told_of_account(self, account: SocialAccount) -> dict[str, Any]:
         month = self.made.now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -169,10 +169,10 @@ class Shelves:
             "stats": {"followers": account.followers, "posts_this_month": len(lately)},
         }
 
-    def schedules(self) -> tuple[ApiClient, Shelf]:
+    def schedules(self) -> tuple[ApiClient, ExpectedList]:
         secret, workspace = self._seen()
         rows = [each for each in self.made.schedules if each.workspace_id == workspace.pk]
-        shelf = Shelf(
+        listing = ExpectedList(
             path="/api/schedules",
             name="schedules",
             rows=sorted(rows, key=lambda each: (each.created_at, each.pk)),
@@ -180,17 +180,17 @@ class Shelves:
             others=[each.pk for each in self.made.schedules if each.workspace_id != workspace.pk],
             is_whole=True,
         )
-        return self.api(workspace.pk, secret), shelf
+        return self.api(workspace.pk, secret), listing
 
-    def workspaces(self) -> tuple[ApiClient, Shelf]:
+    def workspaces(self) -> tuple[ApiClient, ExpectedList]:
         key, secret = self.chance.choice(self.made.secrets)
-        shelf = Shelf(
+        listing = ExpectedList(
             path="/api/workspaces",
             name="workspaces",
             rows=sorted(self.places_of(key), key=lambda each: (each.created_at, each.pk), reverse=True),
             told=self.told_of_workspace,
         )
-        return self.api("", secret), shelf
+        return self.api("", secret), listing
 
     def told_of_workspace(self, workspace: Workspace) -> dict[str, Any]:
         return {
@@ -201,23 +201,23 @@ class Shelves:
             "accounts_count": sum(each.workspace_id == workspace.pk for each in self.made.accounts),
         }
 
-    def users(self) -> tuple[ApiClient, Shelf]:
-        shelf = Shelf(
+    def users(self) -> tuple[ApiClient, ExpectedList]:
+        listing = ExpectedList(
             path="/admin/users",
             name="users",
             rows=sorted(self.made.users, key=lambda each: (each.created_at, each.pk)),
             told=lambda each: {"id": each.pk, "email": each.email, "name": each.name, "role": each.role},
             is_whole=True,
         )
-        return self.staff(self.made.admin), shelf
+        return self.staff(self.made.admin), listing
 
     def somebody(self) -> User:
         return self.chance.choice(self.made.users[:5])
 
-    def keys(self) -> tuple[ApiClient, Shelf]:
+    def keys(self) -> tuple[ApiClient, ExpectedList]:
         user = self.somebody()
         rows = [key for key, _ in self.made.secrets if self.made.is_theirs(key.workspace_ids, user)]
-        shelf = Shelf(
+        listing = ExpectedList(
             path="/admin/keys",
             name="keys",
             rows=sorted(rows, key=lambda each: (each.created_at, each.pk)),
@@ -225,12 +225,12 @@ class Shelves:
             others=[key.pk for key, _ in self.made.secrets if key not in rows],
             is_whole=True,
         )
-        return self.staff(user), shelf
+        return self.staff(user), listing
 
-    def hooks(self) -> tuple[ApiClient, Shelf]:
+    def hooks(self) -> tuple[ApiClient, ExpectedList]:
         user = self.somebody()
         rows = [each for each in self.made.webhooks if self.made.is_theirs(each.workspace_ids, user)]
-        shelf = Shelf(
+        listing = ExpectedList(
             path="/admin/webhooks",
             name="webhooks",
             rows=sorted(rows, key=lambda each: (each.created_at, each.pk)),
@@ -238,34 +238,34 @@ class Shelves:
             others=[each.pk for each in self.made.webhooks if each not in rows],
             is_whole=True,
         )
-        return self.staff(user), shelf
+        return self.staff(user), listing
 
     def a_hook(self) -> tuple[User, Webhook]:
         """Return a webhook, and somebody who manages it."""
         hook, user = self.chance.choice(self.made.webhooks), self.somebody()
         return (user if self.made.is_theirs(hook.workspace_ids, user) else self.made.admin), hook
 
-    def again(self) -> tuple[ApiClient, Shelf]:
+    def again(self) -> tuple[ApiClient, ExpectedList]:
         """The replays of a webhook."""
         user, hook = self.a_hook()
         rows = [each for each in self.made.replays if each.webhook_id == hook.pk]
-        shelf = Shelf(
+        listing = ExpectedList(
             path=f"/admin/webhooks/{hook.pk}/replays",
             name="replays",
             rows=sorted(rows, key=lambda each: (each.created_at, each.pk), reverse=True),
             told=lambda each: {"id": each.pk, "replay_id": each.key, "since": shown(each.since)},
             has_singles=False,
         )
-        return self.staff(user), shelf
+        return self.staff(user), listing
 
-    def sent(self) -> tuple[ApiClient, Shelf]:
+    def sent(self) -> tuple[ApiClient, ExpectedList]:
         """The deliveries of a webhook."""
         user, hook = self.a_hook()
         places = ["", *self.made.places_of(user)]
         rows = [each for each in self.made.deliveries if each.webhook == hook.pk]
         if user.role != "admin":
             rows = [each for each in rows if each.workspace in places]
-        shelf = Shelf(
+        listing = ExpectedList(
             path=f"/admin/webhooks/{hook.pk}/deliveries",
             name="deliveries",
             rows=rows[::-1],
@@ -278,16 +278,16 @@ class Shelves:
             moment=lambda each: each.created_at,
             is_bounded=True,
         )
-        return self.staff(user), shelf
+        return self.staff(user), listing
 
-    def log(self) -> tuple[ApiClient, Shelf]:
+    def log(self) -> tuple[ApiClient, ExpectedList]:
         """The audit log."""
         user, rows = self.somebody(), self.made.journal()
         if user.role != "admin":
             places = self.made.places_of(user)
             rows = [each for each in rows if each.workspace_id in places]
         names = ("action", "resource_type", "resource_id", "workspace_id", "user_id", "key_id")
-        shelf = Shelf(
+        listing = ExpectedList(
             path="/admin/audit",
             name="logs",
             rows=sorted(rows, key=lambda each: (each.created_at, each.id), reverse=True),
@@ -298,17 +298,17 @@ class Shelves:
             has_singles=False,
             has_csv=True,
         )
-        return self.staff(user), shelf
+        return self.staff(user), listing
 
-    def pages_are_one_list(self, client: ApiClient, shelf: Shelf) -> None:
+    def pages_are_one_list(self, client: ApiClient, listing: ExpectedList) -> None:
         limit, found, page = self.chance.randint(1, 40), [], 1
         while True:
-            data = data_of(client.get(f"{shelf.path}?limit={limit}&page={page}"))
-            found += [row["id"] for row in data[shelf.name]]
+            data = data_of(client.get(f"{listing.path}?limit={limit}&page={page}"))
+            found += [row["id"] for row in data[listing.name]]
             if page >= data["pagination"]["total_pages"]:
                 break
             page += 1
-        assert found == [shelf.told(row)["id"] for row in shelf.rows]
+        assert found == [listing.told(row)["id"] for row in listing.rows]
 
 
 def as_cell(value: Any) -> str:

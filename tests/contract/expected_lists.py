@@ -33,7 +33,7 @@ class Given:
 
 
 @dataclass(kw_only=True)
-class Shelf:
+class ExpectedList:
     """A list of one caller: its address, its expected rows in order, and its filters."""
 
     path: str
@@ -156,7 +156,7 @@ def _bounded(text: str, at: datetime, *, end: bool, of: Any) -> Given:
 class Query:
     """A request for a list, and its expected answer."""
 
-    shelf: Shelf
+    listing: ExpectedList
     given: dict[str, Given]
     refused: set[str]
     """The parameters that are named in a 400."""
@@ -166,19 +166,19 @@ class Query:
     @property
     def address(self) -> str:
         query = "&".join(f"{name}={text}" for name, text in self.pairs)
-        return f"{self.shelf.path}?{query}" if query else self.shelf.path
+        return f"{self.listing.path}?{query}" if query else self.listing.path
 
     @property
     def kept(self) -> list[Row]:
         """Return the requested rows of all pages."""
         keep = [each.keeps for each in self.given.values() if each.keeps]
-        return [row for row in self.shelf.rows if all(keeps(row) for keeps in keep)]
+        return [row for row in self.listing.rows if all(keeps(row) for keeps in keep)]
 
     @property
     def page(self) -> tuple[int, int] | None:
         """Return page and limit; None if the answer has all rows."""
         texts = dict(self.pairs)
-        if self.is_csv or (self.shelf.is_whole and not {"page", "limit"} & set(texts)):
+        if self.is_csv or (self.listing.is_whole and not {"page", "limit"} & set(texts)):
             return None
         return int(texts.get("page", "1")), int(texts.get("limit", "20"))
 
@@ -197,21 +197,21 @@ class Query:
         (page, limit), total = self.page, len(self.kept)
         pages = max(1, (total + limit - 1) // limit)
         numbers = {"current_page": page, "total_pages": pages, "total_items": total, "per_page": limit}
-        return numbers | ({"total_is_exact": True} if self.shelf.is_bounded else {})
+        return numbers | ({"total_is_exact": True} if self.listing.is_bounded else {})
 
 
-def draw_query(shelf: Shelf, chance: random.Random) -> Query:
+def draw_query(listing: ExpectedList, chance: random.Random) -> Query:
     """Draw a query with some valid parameters, and sometimes invalid ones."""
-    given = {name: draw(chance) for name, draw in shelf.words.items() if chance.random() < 0.7 / len(shelf.words)}
-    if shelf.moment is not None:
-        given |= _draw_bounds(shelf, shelf.moment, chance)
+    given = {name: draw(chance) for name, draw in listing.words.items() if chance.random() < 0.7 / len(listing.words)}
+    if listing.moment is not None:
+        given |= _draw_bounds(listing, listing.moment, chance)
     pairs = [(name, each.text) for name, each in given.items()]
     refused = {name for name, each in given.items() if each.keeps is None}
     bounds = [given[name].at for name in ("from", "to") if name in given]
     if len(bounds) == 2 and bounds[0] and bounds[1] and bounds[0] > bounds[1]:
         refused.add("from")
-    is_csv = shelf.has_csv and chance.random() < 0.25
-    for name, good, bad in (("page", _pages(shelf), BAD_PAGES), ("limit", LIMITS, BAD_LIMITS)):
+    is_csv = listing.has_csv and chance.random() < 0.25
+    for name, good, bad in (("page", _pages(listing), BAD_PAGES), ("limit", LIMITS, BAD_LIMITS)):
         if chance.random() < (0.05 if is_csv else 0.5):
             is_bad = chance.random() < 0.1
             pairs.append((name, chance.choice(bad if is_bad else good)))
@@ -220,17 +220,17 @@ def draw_query(shelf: Shelf, chance: random.Random) -> Query:
         pairs.append(("format", "csv"))
     _spoil(pairs, refused, chance)
     chance.shuffle(pairs)
-    return Query(shelf=shelf, given=given, refused=refused, pairs=pairs, is_csv=is_csv)
+    return Query(listing=listing, given=given, refused=refused, pairs=pairs, is_csv=is_csv)
 
 
-def _pages(shelf: Shelf) -> Sequence[str]:
-    return ("1", "2", "3", "1000000", str(len(shelf.rows) // 3 + 1))
+def _pages(listing: ExpectedList) -> Sequence[str]:
+    return ("1", "2", "3", "1000000", str(len(listing.rows) // 3 + 1))
 
 
-def _draw_bounds(shelf: Shelf, of: Callable[[Row], datetime], chance: random.Random) -> dict[str, Given]:
-    moments = [of(row) for row in shelf.rows] or [datetime(2026, 3, 1, tzinfo=UTC)]
+def _draw_bounds(listing: ExpectedList, of: Callable[[Row], datetime], chance: random.Random) -> dict[str, Given]:
+    moments = [of(row) for row in listing.rows] or [datetime(2026, 3, 1, tzinfo=UTC)]
     return {
-        name: draw_bound(chance, moments, zone=shelf.zone, end=name == "to", of=of)
+        name: draw_bound(chance, moments, zone=listing.zone, end=name == "to", of=of)
         for name in ("from", "to")
         if chance.random() < 0.2
     }

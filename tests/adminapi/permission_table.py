@@ -1,4 +1,4 @@
-"""The table of docs/admin.md that is made from the code: `python -m tests.adminapi.tables` writes it anew."""
+"""The table of docs/admin.md that is made from the code: `python -m tests.adminapi.permission_table` writes it anew."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 import django
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "admin.md"
-COMMAND = "python -m tests.adminapi.tables"
+COMMAND = "python -m tests.adminapi.permission_table"
 BLOCK = re.compile(r"(<!-- permissions -->\n).*?(<!-- /permissions -->)", re.DOTALL)
 
 

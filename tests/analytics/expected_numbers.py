@@ -133,7 +133,7 @@ ALWAYS = {"facebook": ("video_views",)}
 """The numbers of videos that a network gives for every post, with 0 for posts without a video."""
 
 
-def said(network: str, post: networks.Post, at: datetime, *, is_video: bool = False) -> PostNumbers:
+def expected_numbers(network: str, post: networks.Post, at: datetime, *, is_video: bool = False) -> PostNumbers:
     """Return a network's numbers of a post at a moment, by our names."""
     counters, since = COUNTERS[network], _since(network, post)
 

@@ -48,7 +48,7 @@ def _place(name: str) -> Iterator[Path]:
 @cache
 def _folder() -> Path:
     """Return the folder of this run, or one of this process if the run has named none."""
-    return Path(os.environ.get("OUIPOST_TABLES") or tempfile.mkdtemp(prefix="ouipost-tables-"))
+    return Path(os.environ.get("OUIPOST_DATABASE_TEMPLATES") or tempfile.mkdtemp(prefix="ouipost-templates-"))
 
 
 def _file(address: str) -> Path:

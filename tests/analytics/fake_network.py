@@ -24,7 +24,7 @@ from workspaces.models import Workspace
 MANY = 100
 
 
-class PaperNumbers(Connector):
+class FakeNumbers(Connector):
     """Stands for every network; `posts` has the numbers of some posts, all others have ten impressions."""
 
     id = "facebook"

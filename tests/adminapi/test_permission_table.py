@@ -3,18 +3,18 @@
 from django.contrib import admin
 from django.urls import get_resolver
 
-from tests.adminapi import tables
+from tests.adminapi.permission_table import COMMAND, PAGE, permissions, rewritten
 from workspaces.permissions import ADMIN_PERMISSIONS, CONSOLE_PERMISSIONS
 
 
 def test_the_page_has_the_table_that_the_code_makes() -> None:
-    page = tables.PAGE.read_text()
+    page = PAGE.read_text()
 
-    assert page == tables.rewritten(page), f"docs/admin.md is not what the code allows: run {tables.COMMAND}"
+    assert page == rewritten(page), f"docs/admin.md is not what the code allows: run {COMMAND}"
 
 
 def test_every_permission_is_told_with_its_roles() -> None:
-    made = tables.permissions().splitlines()
+    made = permissions().splitlines()
 
     assert [line.split("`")[1] for line in made[2:]] == list(ADMIN_PERMISSIONS)
     assert made[2].startswith("| `users.manage` | yes | | | `users` | users |")
