@@ -1,6 +1,7 @@
 """An upload through the API leaves its file and row, or nothing at all."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import Settings
 from rest_framework.parsers import MultiPartParser
 
-from posts.media import files, uploads
+from posts.media import files, images, uploads
 from posts.media.images import process_image
 from posts.models import Media, Post
 from tests.conftest import ApiClient
@@ -57,6 +58,23 @@ def test_files_that_are_looked_into_leave_threads_for_all_else(
     assert meanwhile[0].headers["Retry-After"] == "5"
     assert [each.status_code for each in (first, *later)] == [201, 422, 201]
     assert Media.objects.count() == 2
+
+
+def test_a_file_whose_check_was_killed_is_checked_when_it_is_sent_again_with_its_key(
+    api: ApiClient, post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = tmp_path / "child.py"
+    killed.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    api.headers["Idempotency-Key"] = "the same"
+
+    with monkeypatch.context() as patched:
+        patched.setattr(images, "CHILD", killed)
+        first = upload(api, post, picture())
+    again = upload(api, post, picture())
+
+    assert error_of(first) == (503, "SERVICE_UNAVAILABLE")
+    assert first.headers["Retry-After"] == "30"
+    assert (again.status_code, Media.objects.count()) == (201, 1)
 
 
 def test_a_full_storage_is_413(api: ApiClient, post: Post, settings: Settings) -> None:
