@@ -257,6 +257,16 @@ def test_a_child_that_dies_refuses_its_image_and_no_other(
         assert image.width == 60
 
 
+def test_a_child_that_uses_up_its_processor_time_refuses_its_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spin = "import resource; from posts.media.child import limit; limit(resource.RLIMIT_CPU, 1)\nwhile True: pass"
+    monkeypatch.setattr(images, "CHILD", script(tmp_path, spin))
+
+    with pytest.raises(InvalidMedia, match="too long"), process_image(upload(pictures.picture())):
+        pass
+
+
 def test_trouble_of_the_machine_is_not_blamed_on_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "CHILD", script(tmp_path, "raise OSError(28, 'No space left on device')"))
 
