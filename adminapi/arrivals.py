@@ -1,13 +1,16 @@
 """Large files on their way to a post: the sender may leave the page, and sees the result later."""
 
+import logging
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from django.db import models
+from django.db import Error, models
 
 from ouipost.db.pruning import Old
-from ouipost.ids import public_id
+from ouipost.ids import derived_id, public_id
 from posts.models import Post
+
+logger = logging.getLogger(__name__)
 
 SLOW_BYTES = 5_000_000
 """Checking a larger file takes so long that people leave meanwhile."""
@@ -39,9 +42,18 @@ class Arrival(models.Model):
         return not self.refusal and self.began_at > now - LONGEST
 
 
-def begin(post: Post, filename: str, *, now: datetime) -> Arrival:
-    """Note that a file of this post is being checked."""
-    return Arrival.objects.create(post_id=post.pk, filename=filename[:255], began_at=now)
+def begin(post: Post, filename: str, *, file_id: str, now: datetime) -> Arrival:
+    """Note that a file of this post, which will have this id, is being checked; sent again, it gets no second note."""
+    values = {"post_id": post.pk, "filename": filename[:255], "began_at": now, "refusal": ""}
+    return Arrival.objects.update_or_create(pk=derived_id("arr", file_id, "arrival"), defaults=values)[0]
+
+
+def refuse(arrival: Arrival, reason: str) -> None:
+    """Note why the file is not awaited any more. A failing database is only logged: the caller has its own error."""
+    try:
+        Arrival.objects.filter(pk=arrival.pk).update(refusal=reason)
+    except Error:
+        logger.warning("The note on %s still says that it is being checked", arrival, exc_info=True)
 
 
 def of(post: Post) -> "list[Arrival]":

@@ -196,7 +196,7 @@ def _record_removed(rows: Sequence[TargetNumbers]) -> None:
 
 
 def _keep_accounts(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> None:
-    """Write today's numbers of the accounts."""
+    """Write today's numbers of the accounts; what this reading lacks stays as an earlier one of the day gave it."""
     days: list[AccountDay] = []
     known: dict[str, dict[str, Any]] = {}
     shown: dict[str, Profile] = {}
@@ -210,9 +210,21 @@ def _keep_accounts(results: Sequence[SyncResult], syncs: Mapping[str, AccountSyn
             shown[sync.pk] = result.answers.profile
     for account in _lock(shown):
         known[account.pk] |= _columns(account, shown[account.pk])
+    _complete(days)
     key = ["account", "day"] if connection.features.supports_update_conflicts_with_target else None
     AccountDay.objects.bulk_create(days, update_conflicts=True, unique_fields=key, update_fields=OF_ACCOUNT)
     update_each(SocialAccount, known)
+
+
+def _complete(days: Sequence[AccountDay]) -> None:
+    """Fill in what these days lack and their stored rows have."""
+    accounts, dates = {each.account_id for each in days}, {each.day for each in days}
+    stored = {each.pk: each for each in AccountDay.objects.filter(account__in=accounts, day__in=dates)}
+    for day in days:
+        if (earlier := stored.get(day.pk)) is None:
+            continue
+        assign(day, {name: getattr(earlier, name) for name in OF_ACCOUNT if getattr(day, name) is None})
+        day.demographics = (earlier.demographics or {}) | (day.demographics or {}) or None
 
 
 def _people(found: AccountNumbers) -> dict[str, int | None]:

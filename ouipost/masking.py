@@ -11,9 +11,10 @@ from ouipost.moments import written_in_utc
 MASK = "[masked]"
 LONGEST_KNOWN = 64
 SECRET_NAMES = re.compile(
-    r"(^|_)(tokens?|(?:app_?)?secrets?|passwords?|passwd|passphrase|passcode|api_?keys?|private_keys?|authorization|cookies?"
-    r"|credentials?|code_verifier|bearer|jwt)($|_)"
+    r"(^|_)(tokens?|(?:app_?)?secrets?|passwords?|passwd|passphrase|passcode|api_?keys?(?!_ids?$)|private_keys?"
+    r"|authorization|cookies?|credentials?|code_verifier|bearer|jwt)($|_)"
 )
+"""Names of secrets; the id of a key of ours is none, and whoever reads a log needs it."""
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 SEPARATORS = re.compile(r"[^a-z0-9]+")
 SECRETS = re.compile(

@@ -28,7 +28,7 @@ FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 RETRY_SECONDS = 30
 
-FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
+FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals that neither a crash nor a limit of its own sends to a child."""
 
 slots = threading.BoundedSemaphore(2)
@@ -45,8 +45,12 @@ class TooBusy(DomainError):
     )
 
 
-class Stopped(InvalidMedia):
+class Stopped(TooBusy):
     """The child was ended from outside, by whoever stops this process, or by a system that is out of memory."""
+
+    message = Phrase(
+        "The check of the file was stopped from outside; try again after the number of seconds in Retry-After."
+    )
 
 
 class ChildBroken(RuntimeError):
@@ -77,8 +81,9 @@ def run(script: Path, *, seconds: float, too_costly: str, **job: Any) -> dict[st
         raise TooBusy(retry_after=RETRY_SECONDS) from error
     if done.returncode < 0:
         logger.warning("A process that looked into a file was ended by signal %s", -done.returncode)
-        ended = Stopped if -done.returncode in FROM_OUTSIDE else InvalidMedia
-        raise ended(too_costly, reason="too_costly")
+        if -done.returncode in FROM_OUTSIDE:
+            raise Stopped(retry_after=RETRY_SECONDS)
+        raise InvalidMedia(too_costly, reason="too_costly")
     if done.returncode:
         raise _broken(done.stderr.decode(errors="replace"))
     return _accepted(json.loads(done.stdout))

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, BinaryIO, cast
 
 from django.conf import settings
-from django.db import transaction
+from django.db import Error, transaction
 from django.db.models import Max
 from django.shortcuts import get_object_or_404
 
@@ -94,10 +94,15 @@ def _require_room(more: int = 0) -> None:
 def discard_unused(stored: Stored) -> None:
     """Remove the bytes of an upload that got no row.
 
-    If the answer to the commit was lost, the server may still be committing; the locking read waits for that.
+    If the answer to the commit was lost, the server may still be committing; the locking read waits for that. If the
+    database cannot tell, they are left to the sweep: what came of the upload is answered all the same.
     """
-    with transaction.atomic():
-        rows = list(Media.objects.select_for_update().filter(stored_name=stored.name).values_list("pk"))
+    try:
+        with transaction.atomic():
+            rows = list(Media.objects.select_for_update().filter(stored_name=stored.name).values_list("pk"))
+    except Error:
+        logger.warning("Stored file %s was left to the sweep, with or without a row", stored.name, exc_info=True)
+        return
     if not rows:
         storage.remove(stored.name, stored.thumbnail_name)
 

@@ -18,7 +18,7 @@ from accounts.platforms.limits import Limits
 from accounts.platforms.shapes import Media
 from ouipost.phrases import Phrase, joined
 from posts.media import storage
-from posts.media.children import Stopped, TooBusy
+from posts.media.children import TooBusy
 from posts.media.images import to_jpeg
 from posts.media.intake import InvalidMedia
 from posts.media.shapes import Shape
@@ -98,7 +98,7 @@ def _as_jpeg(media: Media, shape: Shape) -> BinaryIO:
     try:
         with media.open() as file:
             return io.BytesIO(to_jpeg(file, shape))
-    except (TooBusy, Stopped) as error:
+    except TooBusy as error:
         raise Unavailable(NO_TIME, who_acts=WhoActs.OPERATOR) from error
     except InvalidMedia as error:
         raise Rejected(error.message, code=ErrorCode.MEDIA_REJECTED) from error

@@ -877,6 +877,34 @@ def test_a_later_reading_of_the_day_takes_the_place_of_the_one_before(
     assert SocialAccount.objects.get().followers == 9
 
 
+def test_what_a_later_reading_of_the_day_lacks_stays_as_the_one_before_gave_it(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    full = Demographics(age_groups={"18-24": 60}, countries={"FR": 80})
+    readings = (
+        AccountNumbers(followers=7, posts=3, impressions=5, demographics=full),
+        AccountNumbers(posts=0, demographics=Demographics(countries={"FR": 70})),
+        AccountNumbers(followers=-1, reach=2),
+    )
+    for network.account in readings:
+        AccountSync.objects.update(due_at=time.now, account_due_at=time.now)
+        read_due()
+
+    day = AccountDay.objects.get()
+    assert (day.followers, day.following, day.posts, day.impressions, day.reach) == (7, None, 0, 5, 2)
+    assert day.demographics == {"age_groups": {"18-24": 60}, "countries": {"FR": 70}}
+
+
+def test_another_day_has_none_of_what_the_day_before_had(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    for network.account in (AccountNumbers(followers=7), AccountNumbers(posts=3)):
+        time.pass_by(hours=24)
+        read_due()
+
+    assert list(AccountDay.objects.order_by("day").values_list("followers", "posts")) == [(7, None), (None, 3)]
+
+
 def schedule(account: SocialAccount, *, within: timedelta, status: str = "scheduled") -> None:
     make_post(account.workspace, accounts=[account], status=status, scheduled_at=claims.database_now() + within)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +16,7 @@ from adminapi import arrivals
 from adminapi.arrivals import Arrival
 from ouipost.db.pruning import remove_all
 from ouipost.events.journal import SYSTEM
+from ouipost.ids import new_id
 from posts.media import files
 from posts.models import Media, Post
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
@@ -100,12 +102,54 @@ def test_a_large_file_for_an_account_that_went_meanwhile_is_refused_with_that_re
 def test_a_file_whose_process_died_is_told_as_cut_short(staff: Client, facebook: SocialAccount) -> None:
     staff.post(UPLOAD, written(facebook, file=an_image()))
     post = Post.objects.get()
-    arrivals.begin(post, "clip.mp4", now=timezone.now() - arrivals.LONGEST - timedelta(seconds=1))
+    arrivals.begin(post, "clip.mp4", file_id="", now=timezone.now() - arrivals.LONGEST - timedelta(seconds=1))
 
     page = page_of(staff, post)
 
     assert "clip.mp4: it was cut short. Add it again." in page
     assert 'aria-live="polite">' in page  # nothing is asked again
+
+
+def broken(*_: Any, **__: Any) -> None:
+    raise OperationalError(2013, "Lost connection to server during query")
+
+
+def away(*_: Any, **__: Any) -> None:
+    raise InterfaceError(0, "")
+
+
+def test_a_file_whose_upload_failed_keeps_no_post_from_going_out(
+    staff: Client, facebook: SocialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = make_post(facebook.workspace, accounts=[facebook])
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "attach", broken)
+        with pytest.raises(OperationalError):
+            staff.post(edit_address(post), written(facebook, do="publish", file=an_image()))
+    told = page_of(staff, post)
+
+    sent = staff.post(edit_address(post), written(facebook, do="publish"))
+
+    assert "bread.jpg: it was cut short. Add it again." in told
+    assert (sent.status_code, Post.objects.get().status) == (302, "publishing")
+
+
+def test_a_form_that_is_sent_again_takes_over_the_note_on_its_file(
+    staff: Client, facebook: SocialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, key = make_post(facebook.workspace, accounts=[facebook]), new_id("form")
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "attach", broken)
+        patched.setattr(Arrival.objects, "filter", away)
+        with pytest.raises(OperationalError, match="Lost connection"):
+            staff.post(edit_address(post), written(facebook, do="publish", key=key, file=an_image()))
+    left = Arrival.objects.get()
+
+    sent = staff.post(edit_address(post), written(facebook, do="publish", key=key, file=an_image()))
+
+    assert left.is_awaited(timezone.now())
+    assert (sent.status_code, Post.objects.get().status) == (302, "publishing")
+    assert (Media.objects.get().post, Arrival.objects.count()) == (post, 0)
 
 
 @pytest.mark.parametrize("do", ["publish", "schedule", "queue"])
@@ -115,7 +159,7 @@ def test_a_post_does_not_go_out_without_a_file_that_is_being_checked(
     post = make_post(facebook.workspace, accounts=[facebook])
     schedule = make_schedule(facebook.workspace, slots=[(0, "09:00", ["facebook"])])
     typed = written(facebook, scheduled_at="2090-07-01T09:30" if do == "schedule" else "", schedule_id=schedule.pk)
-    arrivals.begin(post, "clip.mp4", now=timezone.now())
+    arrivals.begin(post, "clip.mp4", file_id="", now=timezone.now())
 
     answer = staff.post(edit_address(post), typed | {"do": do})
     saved = staff.post(edit_address(post), typed | {"do": "draft", "content": "Rye", "scheduled_at": ""})

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.apps import apps
 
 from ouipost import masking
 from ouipost.events.journal import Actor, record
@@ -44,6 +45,11 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_X
         "code_verifier",
         "webhook secret",
         f"{'x' * 100}_token",
+        "token_id",
+        "secretId",
+        "session_cookie_id",
+        "api_key_id_secret",
+        "api_key_identity",
     ],
 )
 def test_what_has_the_name_of_a_secret_is_masked(name: str) -> None:
@@ -55,10 +61,21 @@ def test_what_has_the_name_of_a_secret_is_masked(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["key_name", "name", "author", "monkey", "keyboard", "tokenize", "secretary", "key_id", "status", "code"]
+    "name",
+    [
+        *("key_name", "name", "author", "monkey", "keyboard", "tokenize", "secretary", "key_id", "status", "code"),
+        *("api_key_id", "apiKeyIds", "api-key-id"),
+    ],
 )
 def test_what_only_sounds_like_one_is_told(name: str) -> None:
     assert (is_secret_name(name), masked({name: "x"})) == (False, {name: "x"})
+
+
+def test_the_ids_of_all_rows_that_change_are_told_in_the_lines_of_requests() -> None:
+    names = {f"{model.journal_name}_id" for model in apps.get_models() if hasattr(model, "journal_name")}
+
+    assert {name for name in names if is_secret_name(name)} == set()
+    assert names >= {"api_key_id", "post_id"}
 
 
 def test_names_that_somebody_has_made_up_to_be_long_are_not_remembered() -> None:

@@ -1,5 +1,7 @@
 """The actions of the buttons on the page that composes a post: the API's own services, all in one transaction."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -189,20 +191,14 @@ def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor, pk: str)
         sheet.refuse({"files": [str(text) for text in checked.errors.get("file", [])]})
     if sheet.errors:
         return None
-    arrival: Arrival | None = None
     try:
-        if (given.size or 0) > arrivals.SLOW_BYTES:
-            arrival = _awaited(sheet, given, values, actor)
-        if sheet.post is not None:
-            files.require_place(sheet.post)
-        with uploads.stored(checked.validated_data) as stored:
-            media = in_transaction(lambda: _attach(sheet, stored, values, actor, arrival, pk))
+        with _awaited(sheet, given, values, actor, pk) as arrival:
+            if sheet.post is not None:
+                files.require_place(sheet.post)
+            with uploads.stored(checked.validated_data) as stored:
+                media = in_transaction(lambda: _attach(sheet, stored, values, actor, arrival, pk))
     except DomainError as error:
-        reasons = [text for texts in refusal(error, sheet).values() for text in texts]
-        told = [about(given.name, translated(text)) for text in reasons]
-        sheet.refuse({"files": told})
-        if arrival is not None:
-            Arrival.objects.filter(pk=arrival.pk).update(refusal=" ".join(told))
+        sheet.refuse({"files": _told(error, sheet, given)})
         return None
     return _taken(sheet, media)
 
@@ -214,10 +210,30 @@ def _taken(sheet: Sheet, media: Media) -> Media:
     return media
 
 
-def _awaited(sheet: Sheet, given: "UploadedFile[bytes]", values: dict[str, Any], actor: Actor) -> Arrival:
-    """Save the page as a draft before a large file, so that a user who leaves meanwhile finds both."""
+@contextmanager
+def _awaited(
+    sheet: Sheet, given: "UploadedFile[bytes]", values: dict[str, Any], actor: Actor, pk: str
+) -> Iterator[Arrival | None]:
+    """Save the page as a draft before a large file, so that a user who leaves meanwhile finds both, or why not."""
+    if (given.size or 0) <= arrivals.SLOW_BYTES:
+        yield None
+        return
     sheet.post = in_transaction(lambda: _post_of(sheet, values, actor))
-    return arrivals.begin(sheet.post, clean_filename(given.name or ""), now=timezone.now())
+    name = clean_filename(given.name or "")
+    arrival = arrivals.begin(sheet.post, name, file_id=pk, now=timezone.now())
+    try:
+        yield arrival
+    except DomainError as error:
+        arrivals.refuse(arrival, " ".join(_told(error, sheet, given)))
+        raise
+    except BaseException:
+        arrivals.refuse(arrival, _("%(name)s: it was cut short. Add it again.") % {"name": apart(name)})
+        raise
+
+
+def _told(error: DomainError, sheet: Sheet, given: "UploadedFile[bytes]") -> list[str]:
+    """Return the reasons of a refusal, each after the name of the file."""
+    return [about(given.name, translated(text)) for texts in refusal(error, sheet).values() for text in texts]
 
 
 def _attach(

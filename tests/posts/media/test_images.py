@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 from pytest_django import Settings
 
 from posts.media import images
-from posts.media.children import ChildBroken, TooBusy
+from posts.media.children import ChildBroken, Stopped, TooBusy
 from posts.media.images import process_image, to_jpeg
 from posts.media.intake import FileTooLarge, InvalidMedia, Processed, clean_filename
 from posts.media.shapes import Shape
@@ -231,7 +231,20 @@ def test_a_child_that_gets_no_time_is_ended_and_its_image_not_blamed(
     assert failed.value.details == {"retry_after": 30}
 
 
-@pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGXCPU, signal.SIGSEGV])
+@pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_child_that_is_ended_from_outside_says_nothing_of_its_image(
+    ended_by: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "CHILD", script(tmp_path, f"import os; os.kill(os.getpid(), {ended_by.value})"))
+
+    with pytest.raises(Stopped) as failed, process_image(upload(pictures.picture())):
+        pass
+
+    assert (failed.value.status, failed.value.code) == (503, "SERVICE_UNAVAILABLE")
+    assert failed.value.details == {"retry_after": 30}
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGXCPU, signal.SIGSEGV, signal.SIGABRT])
 def test_a_child_that_dies_refuses_its_image_and_no_other(
     ended_by: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +255,16 @@ def test_a_child_that_dies_refuses_its_image_and_no_other(
 
     with process_image(upload(pictures.picture())) as image:
         assert image.width == 60
+
+
+def test_a_child_that_uses_up_its_processor_time_refuses_its_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spin = "import resource; from posts.media.child import limit; limit(resource.RLIMIT_CPU, 1)\nwhile True: pass"
+    monkeypatch.setattr(images, "CHILD", script(tmp_path, spin))
+
+    with pytest.raises(InvalidMedia, match="too long"), process_image(upload(pictures.picture())):
+        pass
 
 
 def test_trouble_of_the_machine_is_not_blamed_on_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

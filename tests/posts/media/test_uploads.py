@@ -1,14 +1,20 @@
 """An upload through the API leaves its file and row, or nothing at all."""
 
+import os
+import re
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError, connection
+from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.parsers import MultiPartParser
 
-from posts.media import files, uploads
+from posts.media import files, images, uploads
 from posts.media.images import process_image
 from posts.models import Media, Post
 from tests.conftest import ApiClient
@@ -57,6 +63,69 @@ def test_files_that_are_looked_into_leave_threads_for_all_else(
     assert meanwhile[0].headers["Retry-After"] == "5"
     assert [each.status_code for each in (first, *later)] == [201, 422, 201]
     assert Media.objects.count() == 2
+
+
+@pytest.fixture
+def no_look_at_names() -> Iterator[None]:
+    """The connection breaks whenever somebody looks which row has the bytes of a file."""
+
+    def lose(execute: Any, sql: str, *args: Any) -> Any:
+        if re.search(r"^SELECT .* WHERE \S+stored_name. = ", sql):
+            raise OperationalError(2013, "Lost connection to server during query")
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(lose):
+        yield
+
+
+@pytest.mark.usefixtures("no_look_at_names")
+def test_a_file_that_was_added_is_answered_so_even_if_the_connection_breaks_after_that(
+    api: ApiClient, post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.headers["Idempotency-Key"] = "the same"
+
+    added, again = (upload(api, post, picture()) for _ in range(2))
+
+    assert [each.status_code for each in (added, again)] == [201, 201]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (Media.objects.count(), len(stored_files())) == (1, 2)
+    assert "left to the sweep" in caplog.text
+
+
+@pytest.mark.usefixtures("no_look_at_names")
+def test_the_bytes_of_a_refused_file_go_with_the_sweep_if_the_connection_breaks_before_they_are_removed(
+    api: ApiClient, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **values: Any) -> None:
+        raise files.MediaInUse(status="publishing")
+
+    monkeypatch.setattr(files, "attach", refuse)
+
+    refused = upload(api, post, picture())
+    left = stored_files()
+    for path in left:
+        os.utime(path, (0, 0))
+    swept = files.sweep(timezone.now())
+
+    assert error_of(refused) == (409, "MEDIA_IN_USE")
+    assert (len(left), swept, stored_files()) == (2, 2, [])
+
+
+def test_a_file_whose_check_was_killed_is_checked_when_it_is_sent_again_with_its_key(
+    api: ApiClient, post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = tmp_path / "child.py"
+    killed.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    api.headers["Idempotency-Key"] = "the same"
+
+    with monkeypatch.context() as patched:
+        patched.setattr(images, "CHILD", killed)
+        first = upload(api, post, picture())
+    again = upload(api, post, picture())
+
+    assert error_of(first) == (503, "SERVICE_UNAVAILABLE")
+    assert first.headers["Retry-After"] == "30"
+    assert (again.status_code, Media.objects.count()) == (201, 1)
 
 
 def test_a_full_storage_is_413(api: ApiClient, post: Post, settings: Settings) -> None:
