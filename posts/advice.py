@@ -27,6 +27,7 @@ BY_CODE: dict[str, Advice] = {
 }
 """Advice by the code of a target's error. If the platform itself names who acts, that wins over this table."""
 INTERNAL_ERROR = Phrase("An internal error stopped it; the operator's log has the cause.")
+WORKSPACE_DELETED = Phrase("Its workspace was deleted: nothing more of it is sent.")
 WHO_ACTS = {str(each): each for each in WhoActs}
 
 

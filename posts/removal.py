@@ -8,15 +8,15 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import SocialAccount
-from accounts.platforms.errors import NotConnected
-from ouipost.claims import database_now
+from accounts.platforms.errors import NotConnected, PlatformError, Rejected
+from ouipost.claims import database_now, is_free
 from ouipost.db.locks import lock_free
 from ouipost.db.rows import in_parts
 from ouipost.events.journal import Actor, changes, entry, record_all
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase
 from posts import counts
-from posts.advice import failure, rest_unsent
+from posts.advice import WORKSPACE_DELETED, failure, rest_unsent
 from posts.media import files
 from posts.models import NEVER_SENT, TAKEN_FROM_WORKERS, Post, PostStatus, Slot, Target, TargetQuerySet, TargetStatus
 from posts.schedules.queue import BATCH
@@ -28,6 +28,7 @@ UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.
 )
 """Targets with nothing sent. A worker that holds one has not armed it, and cannot once it is called off."""
 CALLED_OFF = {"status": TargetStatus.CANCELLED, **TAKEN_FROM_WORKERS}
+ACCOUNT_GONE = Phrase("The account was disconnected.")
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]
 
 
@@ -43,7 +44,8 @@ def lock_claimed(account: SocialAccount) -> None:
 
 
 def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
-    """Cancel the unsent targets of a disconnected account; a post with no other target returns to draft.
+    """Cancel the unsent targets of a disconnected account; a post with no other target returns to draft. Threads that
+    are partly out end there.
 
     Returns the ids of the posts with cancelled targets; drafts only lose the account. Until a post is locked, a target
     in doubt may fail, and any that is not published may be sent again.
@@ -51,6 +53,7 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
     mine = Target.objects.filter(account=account)
     found = list(mine.exclude(status=TargetStatus.PUBLISHED).values_list("post", flat=True))
     list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk").values_list("pk"))
+    _sync(_end_partly_out(mine.filter(post__in=found), NotConnected(ACCOUNT_GONE), now=now), now=now)
     mine = mine.filter(UNSENT)
     statuses = dict(mine.filter(post__in=found).select_for_update().values_list("post", "status"))
     mine = mine.filter(post__in=statuses)
@@ -66,15 +69,38 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
     return [post.pk for post in posts if statuses[post.pk] != TargetStatus.DRAFT]
 
 
+def _sync(pks: list[str], *, now: datetime) -> None:
+    """Bring these locked posts in step with their targets, and tell of those that this settles."""
+    for some in in_parts(pks, TOLD_AT_ONCE):
+        posts = Post.objects.filter(pk__in=some).order_by("pk")
+        sync_each(posts, Target.objects.filter(post__in=some).order_by("pk"), now=now)
+
+
 def leave_unsent(target: Target, *, now: datetime) -> None:
     """Call off a target whose account is gone, or end a post of several parts behind those that are out."""
-    values = CALLED_OFF | {"outcome_unknown": False, "error": None}
     if target.remote_id:
-        gone = Phrase("The account was disconnected.")
-        told = rest_unsent(gone, sent=len(target.parts), replies=target.replies)
-        ended = {"status": TargetStatus.PUBLISHED, "published_at": now, "error": failure(NotConnected.code, told)}
-        values |= ended
-    Target.objects.filter(pk=target.pk).update(**values)
+        _end_behind(target, NotConnected(ACCOUNT_GONE), now=now)
+    else:
+        Target.objects.filter(pk=target.pk).update(**CALLED_OFF | {"outcome_unknown": False, "error": None})
+
+
+def _end_partly_out(targets: TargetQuerySet, error: PlatformError, *, now: datetime) -> list[str]:
+    """End posts of which some parts are out, as no worker would while they are paused; returns the posts.
+
+    What is in doubt is still asked about, even during a pause, and what a worker holds is left to it.
+    """
+    open_ones = targets.filter(is_free(database_now()), status=TargetStatus.PUBLISHING, outcome_unknown=False)
+    ended = list(open_ones.exclude(remote_id="").select_for_update().order_by("pk"))
+    for target in ended:
+        _end_behind(target, error, now=now)
+    return [target.post_id for target in ended]
+
+
+def _end_behind(target: Target, error: PlatformError, *, now: datetime) -> None:
+    """End a target behind the parts that are out, with the reason why the rest is not."""
+    told = rest_unsent(error.message, sent=len(target.parts), replies=target.replies)
+    ended = {"status": TargetStatus.PUBLISHED, "published_at": now, "outcome_unknown": False, "waits_for": ""}
+    Target.objects.filter(pk=target.pk).update(**TAKEN_FROM_WORKERS | ended, error=failure(error.code, told))
 
 
 def in_flight(account: SocialAccount) -> list[dict[str, str]]:
@@ -125,8 +151,12 @@ def losses_with(accounts: "QuerySet[SocialAccount]") -> Losses:
 
 
 def cancel_workspace(workspace: Workspace) -> None:
-    """Stop everything that has not been sent in a workspace that is being deleted."""
-    call_off(Target.objects.filter(post__workspace=workspace))
+    """Stop everything that has not been sent in a workspace that is being deleted; threads partly out end there."""
+    mine = Target.objects.filter(post__workspace=workspace)
+    begun = list(mine.filter(status=TargetStatus.PUBLISHING).exclude(remote_id="").values_list("pk", flat=True))
+    for some in in_parts(begun, BATCH):
+        _end_partly_out(Target.objects.filter(pk__in=some), Rejected(WORKSPACE_DELETED), now=database_now())
+    call_off(mine)
 
 
 def call_off(targets: TargetQuerySet) -> None:

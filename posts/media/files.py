@@ -224,31 +224,38 @@ def _as_content(media: Media) -> shapes.Media:
         frames=media.facts.get("frames") or 1,
         alt_text=media.alt_text,
         filename=media.filename,
-        open=partial(_open, media.stored_name),
-        pull_url=partial(_pull_url, media.stored_name),
+        open=partial(_open, media.stored_name, media.size),
+        pull_url=partial(_pull_url, media.stored_name, media.size),
     )
 
 
-def _open(name: str) -> BinaryIO:
-    """Open a file to send it; a missing file may come back, as from a backup."""
+def _open(name: str, size: int) -> BinaryIO:
+    """Open a file to send it; one that is missing, or there in part, may come back, as from a backup."""
     try:
-        return cast("BinaryIO", storage.open_stored(name))
+        file = storage.open_stored(name)
     except FileNotFoundError as error:
         raise _missing(name) from error
+    if file.size != size:
+        file.close()
+        raise _missing(name)
+    return cast("BinaryIO", file)
 
 
-def _pull_url(name: str) -> str:
-    """Return the address where a network fetches a file, which must exist: networks may drop a post without a reason.
-
-    Raises StorageUnavailable.
+def _pull_url(name: str, size: int) -> str:
+    """Return the address where a network fetches a file, which must be whole: networks may drop a post without a
+    reason. Raises StorageUnavailable.
     """
-    if not storage.exists(name):
+    try:
+        there = storage.size_of(name)
+    except FileNotFoundError as error:
+        raise _missing(name) from error
+    if there != size:
         raise _missing(name)
     return signed_url(name, seconds=settings.MEDIA_PULL_URL_SECONDS)
 
 
 def _missing(name: str) -> storage.StorageUnavailable:
-    return storage.StorageUnavailable(reason=f"{name} is not there.")
+    return storage.StorageUnavailable(reason=f"{name} is not there, or not whole.")
 
 
 def sweep(now: datetime, *, is_ending: Callable[[], bool] = lambda: False) -> int:

@@ -160,19 +160,27 @@ class S3Files(S3Storage):
         return name
 
     @_call
+    def size(self, name: str) -> int:
+        return self._size(name)
+
+    @_call
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
+        key, size = self._normalize_name(name), self._size(name)
+        reader = io.BufferedReader(Reader(lambda start: self._from(key, start), size, self.calling), BUFFER_BYTES)
+        file = File(reader, name=name)
+        file.size = size
+        return file
+
+    def _size(self, name: str) -> int:
+        """Return the size of an object; raises FileNotFoundError if only it is gone, and not the bucket itself."""
         key = self._normalize_name(name)
         try:
-            size = self.client.head_object(Bucket=self.bucket_name, Key=key)["ContentLength"]
+            return int(self.client.head_object(Bucket=self.bucket_name, Key=key)["ContentLength"])
         except ClientError as error:
             if _code(error) not in NOT_THERE:
                 raise
             self.client.head_bucket(Bucket=self.bucket_name)  # raises if the bucket itself is gone
             raise FileNotFoundError(name) from error
-        reader = io.BufferedReader(Reader(lambda start: self._from(key, start), size, self.calling), BUFFER_BYTES)
-        file = File(reader, name=name)
-        file.size = size
-        return file
 
     def _from(self, key: str, start: int) -> Any:
         """Return a stream of the object's bytes from this offset on."""

@@ -4,6 +4,7 @@ All access goes through Django's `default_storage`: a folder on this machine, or
 """
 
 import hashlib
+import io
 import logging
 import os
 import secrets
@@ -99,6 +100,12 @@ class DurableFileStorage(FileSystemStorage):
     def discard_unfinished(self, folder: str, before: datetime) -> None:
         """Do nothing: a broken write leaves an ordinary file on disk, which the sweep removes."""
 
+    def _open(self, name: str, mode: str = "rb") -> File[Any]:
+        raw = DiskFile(self.path(name))
+        file = File(io.BufferedReader(raw), name=name)
+        file.size = os.fstat(raw.fileno()).st_size
+        return file
+
     def _save(self, name: str, content: File[Any]) -> str:
         target = Path(self.path(name))
         folders.make(target.parent)
@@ -115,6 +122,18 @@ class DurableFileStorage(FileSystemStorage):
             raise
         folders.sync(target.parent)
         return name
+
+
+class DiskFile(io.FileIO):
+    """A file on disk to read; errors while it is read are the storage's, as at an object store."""
+
+    def readinto(self, buffer: Any) -> int:
+        with answering():
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        with answering():
+            return super().readall()
 
 
 def new_names(mime_type: str, thumbnail_mime_type: str) -> tuple[str, str]:
@@ -181,6 +200,12 @@ def exists(name: str) -> bool:
         return default_storage.exists(name)
     except SuspiciousFileOperation:  # a row may have a name that leads elsewhere
         return False
+
+
+@answering()
+def size_of(name: str) -> int:
+    """Return the size of a stored file; raises StorageUnavailable, and FileNotFoundError if there is none."""
+    return default_storage.size(name)
 
 
 @answering()

@@ -12,6 +12,7 @@ from ouipost.claims import engine_time
 from ouipost.observability import traces
 from ouipost.phrases import Phrase
 from ouipost.writer import WriterClosed
+from posts.advice import WORKSPACE_DELETED
 from posts.publishing.finding_out import find_out
 from posts.publishing.looking import one_of
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS, Held, Later, Outcome
@@ -23,7 +24,7 @@ def send(turn: Turn) -> Outcome:
     """Send the target, unless a late answer shows that it is out, or there is an obstacle now."""
     turn.step = "prepare"
     if turn.account.workspace.deleted_at is not None:
-        raise Rejected(Phrase("Its workspace was deleted: nothing more of it is sent."))
+        raise Rejected(WORKSPACE_DELETED)
     turn.session.deadline = turn.time_before_arming()
     with traces.span("prepare"):
         handles = turn.connector.prepare(turn.session, turn.operation, turn.save)

@@ -1,14 +1,18 @@
 """An account or workspace that goes takes along what was not sent, and nothing else."""
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from accounts.models import SocialAccount
+from accounts.models import PauseScope, SocialAccount
+from accounts.platforms.errors import NotConnected, Rejected
 from accounts.services import Disconnected, disconnect
+from ouipost.claims import database_now
 from ouipost.events.models import Delivery, Event
-from posts import removal
+from posts import pausing, removal
+from posts.advice import failure
 from posts.models import Post, Target
 from posts.publishing.arming import load_ahead
 from tests.factories import NOW, make_webhook
@@ -27,6 +31,16 @@ from tests.posts.fakes import (
 )
 from workspaces.models import Workspace
 from workspaces.services import delete_workspace
+
+ONE_OF_TWO: dict[str, Any] = {"parts": [{"remote_id": "7", "url": ""}], "replies": 1, "remote_id": "7"}
+
+
+def partly_out(workspace: Workspace, account: SocialAccount, *, lease: timedelta | None = None) -> Target:
+    """Write a thread of two parts, of which one is out, and a worker's lease on it from now on."""
+    target = make_due(workspace, account)
+    held = {} if lease is None else {"lease_until": database_now() + lease, "in_flight": account.pk}
+    Target.objects.filter(pk=target.pk).update(**ONE_OF_TWO | held)
+    return target
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +89,7 @@ def test_disconnecting_costs_the_same_for_one_post_or_many(
         make_mixed(workspace, [account], "scheduled", scheduled_at=NOW)
         make_mixed(workspace, [account, other], "scheduled", "published", scheduled_at=NOW)
 
-    with django_assert_max_num_queries(49):
+    with django_assert_max_num_queries(51):
         assert disconnect(account, actor=ACTOR, now=NOW).cancelled == 2 * count
 
     assert Counter(told()) == Counter(
@@ -115,6 +129,62 @@ def test_disconnecting_leaves_alone_what_may_be_at_the_network(
     assert gone == Disconnected(cancelled=0, in_flight=on_its_way)
     assert Event.objects.get(type="account.disconnected").details["in_flight"] == on_its_way
     assert states(post) == ["publishing"]
+
+
+@pytest.mark.parametrize("lease", [None, timedelta(seconds=-1)], ids=["put off", "left by its worker"])
+def test_a_thread_partly_out_ends_with_its_account_even_while_it_is_paused(
+    workspace: Workspace, accounts: list[SocialAccount], lease: timedelta | None
+) -> None:
+    make_webhook(events=["post.published", "post.updated"])
+    thread = partly_out(workspace, accounts[0], lease=lease)
+    pausing.pause(PauseScope.ACCOUNT, accounts[0].pk, reason="Wait.", actor=ACTOR, now=NOW)
+
+    gone = disconnect(accounts[0], actor=ACTOR, now=NOW)
+
+    ended = Target.objects.get()
+    assert gone == Disconnected(cancelled=0, in_flight=[])
+    assert (ended.status, ended.published_at, ended.due_at, ended.in_flight) == ("published", NOW, None, None)
+    words = "1 of 2 parts are out; the next was not accepted. The account was disconnected."
+    assert ended.error == failure(NotConnected.code, words)
+    assert Post.objects.get(pk=thread.post_id).status == "published"
+    [message] = [delivery.message for delivery in Delivery.objects.select_related("message")]
+    assert (message.type, told().count("post.published")) == ("post.published", 1)
+
+
+def test_a_post_of_which_a_thread_ends_with_its_account_is_settled_by_all_its_targets(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    other = make_mixed(workspace, accounts, "publishing", "failed")
+    other.targets.filter(account=accounts[0]).update(**ONE_OF_TWO)
+
+    disconnect(accounts[0], actor=ACTOR, now=NOW)
+
+    assert (states(other), Post.objects.get(pk=other.pk).status) == (["published", "failed"], "partially_published")
+
+
+def test_a_thread_partly_out_that_a_worker_holds_is_left_to_it_when_its_account_goes(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    thread = partly_out(workspace, accounts[0], lease=timedelta(minutes=1))
+
+    gone = disconnect(accounts[0], actor=ACTOR, now=NOW)
+
+    assert gone.in_flight == [{"post_id": thread.post_id, "target_id": thread.pk}]
+    assert states(thread.post) == ["publishing"]
+
+
+def test_a_thread_partly_out_ends_with_its_workspace_even_while_all_is_paused(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    partly_out(workspace, accounts[0])
+    pausing.pause(PauseScope.ALL, reason="Wait.", actor=ACTOR, now=NOW)
+
+    delete_workspace(workspace, actor=ACTOR, now=NOW)
+
+    ended = Target.objects.get()
+    words = "1 of 2 parts are out; the next was not accepted. Its workspace was deleted: nothing more of it is sent."
+    assert (ended.status, ended.error) == ("published", failure(Rejected.code, words))
+    assert removal.purge(workspace) is True
 
 
 def test_a_workspace_that_goes_sends_no_more(workspace: Workspace, accounts: list[SocialAccount]) -> None:

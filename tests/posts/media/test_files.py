@@ -23,6 +23,7 @@ from posts.media import files, storage
 from posts.media.files import StorageLimitReached, Stored
 from posts.media.fitting import fit
 from posts.media.intake import Processed
+from posts.media.storage import StorageUnavailable
 from posts.models import Media, Post
 from tests.factories import NOW, make_media, make_post
 from tests.posts.fakes import ACTOR, told
@@ -120,6 +121,23 @@ def test_connectors_get_the_bytes_and_an_address_for_networks_that_pull(post: Po
     assert media.stored_name in content.pull_url()
 
 
+@pytest.mark.parametrize("kept", ["local", "s3"], indirect=True)
+def test_networks_get_nothing_of_a_file_that_is_lost_or_there_in_part(kept: Kept, post: Post) -> None:
+    media = make_media(post, stored_name="media/aa/rye.jpg", size=7)
+    [content] = files.as_content(post)
+    for lay in (None, kept.put):
+        if lay:
+            lay(media.stored_name, age=timedelta(0), now=timezone.now())
+        for give in (content.open, content.pull_url):
+            with pytest.raises(StorageUnavailable, match="stored nor read"):
+                give()
+    Media.objects.update(size=1)
+
+    [whole] = files.as_content(post)
+
+    assert (whole.read(), whole.pull_url().partition("media/")[0]) == (b"x", "http://testserver/")
+
+
 def test_an_address_for_networks_that_pull_is_good_for_a_day(post: Post, image: Processed) -> None:
     add(post, image)
     [content] = files.as_content(post)
@@ -161,6 +179,7 @@ def test_what_was_made_of_a_file_for_networks_goes_with_it(post: Post, image: Pr
     gone, stays = add(post, image), add(post, image)
     for each in (gone, stays):
         (Path(django_settings.MEDIA_ROOT) / each.stored_name).write_bytes(picture())
+    Media.objects.update(size=len(picture()))
     small = Limits(max_characters=1, image_mime_types=("image/jpeg",), max_images=1, max_image_side_pixels=16)
     for content in files.as_content(post):
         for limits in (small, replace(small, max_image_side_pixels=8)):

@@ -324,7 +324,7 @@ class TestPublishing:
         self, reading: ScriptedNetwork, workspace: Workspace, bucket: Bucket, settings: Settings
     ) -> None:
         target = make_due(workspace)
-        make_media(target.post, stored_name="media/ab/abcd.jpg", thumbnail_name="")
+        make_media(target.post, size=len(picture()), stored_name="media/ab/abcd.jpg", thumbnail_name="")
         storage.store_bytes(io.BytesIO(picture()), "media/ab/abcd.jpg")
 
         with held(settings, bucket, answers=True):

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,6 +14,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 from pytest_django import Settings
 
+from ouipost.outbound import Client
 from posts.media import storage
 from posts.media.storage import (
     StorageUnavailable,
@@ -24,6 +26,7 @@ from posts.media.storage import (
     sweep_orphans,
     try_out,
 )
+from tests.outbound.servers import Server, answering
 from tests.stores import Folder, Kept
 
 HOUR = timedelta(hours=1)
@@ -190,6 +193,40 @@ def test_nothing_is_written_outside_of_the_storage(name: str, kept: Kept, source
         store(source, name)
 
     assert (kept.names(), list(source.parent.rglob("outside*"))) == ([], [])
+
+
+def fail_to_read(file: Any, root: Path) -> None:
+    """Let each read of an open file fail, as on a broken disk: it is a folder from now on."""
+    folder = os.open(root, os.O_RDONLY)
+    os.dup2(folder, file.fileno())
+    os.close(folder)
+
+
+@pytest.mark.parametrize("most", [-1, 10])
+def test_a_disk_that_fails_while_a_file_is_read_is_the_storage_that_fails(root: Path, source: Path, most: int) -> None:
+    store(source, NAME)
+
+    with open_stored(NAME) as file:
+        fail_to_read(file, root)
+        with pytest.raises(StorageUnavailable):
+            file.read(most)
+
+
+@pytest.mark.parametrize("is_form", [False, True])
+def test_a_disk_that_fails_while_a_network_is_sent_a_file_is_no_failure_of_the_network(
+    root: Path, source: Path, settings: Settings, is_form: bool
+) -> None:
+    settings.OUTBOUND_ALLOW = ["127.0.0.1"]
+    store(source, NAME)
+    server = Server(answering())
+
+    with open_stored(NAME) as file:
+        given: Any = {"files": {"photo": ("a.jpg", file, "image/jpeg")}} if is_form else {"data": file}
+        fail_to_read(file, root)
+        with pytest.raises(StorageUnavailable):
+            Client().request("POST", server.url, **given)
+
+    server.close()
 
 
 def test_a_missing_file_cannot_be_opened(kept: Kept) -> None:
