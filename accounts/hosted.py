@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import connecting, registry
 from accounts.addresses import is_hosted
+from accounts.candidates import candidates_of
 from accounts.models import Connection, SocialAccount
 from accounts.platforms import NAMES
 from accounts.platforms.shapes import Candidate
@@ -73,7 +74,7 @@ def done(request: HttpRequest, platform: str) -> HttpResponse:
     try:
         connected = _go_on(request, connection, actor=_actor(request, connection, now=now), now=now)
     except NothingChosen as error:
-        return _choose(request, connection, connecting.candidates_of(connection), problem=translated(error.message))
+        return _choose(request, connection, candidates_of(connection), problem=translated(error.message))
     except DomainError as error:
         return _stopped(request, connection, error)
     if isinstance(connected, connecting.Pending):
@@ -128,7 +129,7 @@ def _go_on(
         return _select(request, connection, caller)
     if connection.used_at is not None:
         return []
-    waiting = connecting.candidates_of(connection) if connection.exchanged_at and connection.expires_at > now else []
+    waiting = candidates_of(connection) if connection.exchanged_at and connection.expires_at > now else []
     if waiting:
         return connecting.Pending(connection=connection, candidates=waiting)
     given = {"state": _state(request)} | caller
