@@ -39,7 +39,7 @@ from tests.analytics.paper import (
 )
 from tests.analytics.sums import what_is_wrong
 from tests.analytics.world import Time
-from tests.factories import make_account, make_post, make_workspace
+from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
 from tests.posts.fakes import never
 from workspaces.models import Workspace
@@ -326,6 +326,26 @@ def test_what_was_refused_to_a_sign_in_says_nothing_of_the_one_that_took_its_pla
     row = SocialAccount.objects.get()
     assert (row.status, row.last_error, told("account.connected"), told("account.error")) == ("active", None, 1, 0)
     assert sync_of(account).failures == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "is_cleared"),
+    [({}, True), ({"lease_until": NOW}, False), ({"status": "expired"}, False)],
+    ids=["passing", "of its tokens", "expired"],
+)
+def test_a_reading_that_goes_well_clears_the_error_that_a_refresh_left(
+    account: SocialAccount, network: PaperNumbers, time: Time, values: dict[str, Any], is_cleared: bool
+) -> None:
+    passing = {"code": "PLATFORM_UNAVAILABLE", "message": "It is down."}
+    SocialAccount.objects.update(last_error=passing, **values)
+    publish(account, "1")
+    time.pass_by(minutes=15)
+
+    read_due()
+
+    row = SocialAccount.objects.get()
+    assert (row.status, row.last_error) == (values.get("status", "active"), None if is_cleared else passing)
+    assert told("account.recovered") == 0
 
 
 def test_a_claim_that_asks_nothing_says_nothing_of_the_accounts_health(
