@@ -19,11 +19,11 @@ from accounts.candidates import candidates_of, dump
 from accounts.family import lock_family
 from accounts.models import NAME_LENGTH, Connection, SocialAccount
 from accounts.platforms.base import Connector, PasswordConnector, SignIn
-from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, WhoActs, app_refused
+from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unknown, WhoActs, app_refused
 from accounts.platforms.gone import gone_message
 from accounts.platforms.http import said
 from accounts.platforms.oauth2 import OPERATOR_ERRORS, OAuth2Connector
-from accounts.platforms.shapes import Candidate
+from accounts.platforms.shapes import Candidate, Tokens
 from accounts.tokens import take_tokens
 from ouipost.crypto import digest
 from ouipost.db.locks import in_transaction
@@ -229,7 +229,7 @@ def complete(
     candidates = _candidates(connection, code=code, now=now)
     if not candidates:
         raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
-    in_transaction(lambda: other_sign_ins.expire_elsewhere(workspace, candidates[0], platform=connection.platform))
+    other_sign_ins.renew_others(connection, candidates[0], actor=actor, now=now)
     if connection.account is not None:
         candidates = _of(connection.account, candidates)
     if any(len(each.remote_id) > ACCOUNT_ID_LENGTH for each in candidates):
@@ -297,12 +297,16 @@ def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Can
             raise OAuthExchangeFailed(Phrase("The code is not the one that the sign-in page gave."))
         return candidates_of(connection)
     session = registry.session(connection.platform, connection.workspace)
+    given: Tokens | None = None
     try:
-        tokens = connector.exchange(
+        given = connector.exchange(
             session, code=code, redirect_uri=connection.callback_url, code_verifier=connection.unseal(), now=now
         )
-        return connector.candidates(session, tokens)
+        return connector.candidates(session, given)
     except PlatformError as error:
+        if given or isinstance(error, Unknown):
+            scopes = given.scopes if given else connection.scopes
+            in_transaction(lambda: other_sign_ins.check_soon(connection, scopes, now=now))
         raise OAuthExchangeFailed(_with_verdict(error)) from error
 
 
@@ -364,13 +368,10 @@ def _use_up(connection: Connection, candidates: list[Candidate], *, actor: Actor
         began = connection.expires_at - timedelta(seconds=EXPIRES_IN)
         if any(known.connected_at > began for known, _ in _replaced(connection, candidates)):
             raise OAuthStateInvalid  # connected since, so `sign_in` could not check the server
-    accounts = [
+    return [
         connect(connection.workspace, platform=connection.platform, candidate=each, actor=actor, now=now)
         for each in candidates
     ]
-    if accounts:  # all of them have the tokens of one person
-        other_sign_ins.hand_on(candidates[0].tokens, accounts[0], actor=actor, now=now)
-    return accounts
 
 
 @transaction.atomic

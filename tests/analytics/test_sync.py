@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts import connecting, registry, tokens
+from accounts import connecting, hooks, registry, tokens
 from accounts.models import Network, SocialAccount
 from accounts.platforms.errors import AuthExpired, RateLimited, Rejected, Unavailable, WhoActs
 from accounts.platforms.shapes import AccountNumbers, Candidate, Demographics, Profile, Published, Tokens
@@ -932,6 +932,24 @@ def test_an_account_that_is_well_is_read_once_more_and_not_again_for_three_hours
         time.pass_by(minutes=30)
 
     assert seen_due == [(1, 1)] + [(0, 0)] * 5
+
+
+def test_an_account_whose_token_may_have_ended_is_read_at_once_without_its_posts(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    other = connect(account.workspace, "2")
+    publish(account, "1")
+    time.pass_by(minutes=15)
+    read_due()
+    of_post, of_other = TargetNumbers.objects.get().due_at, sync_of(other).due_at
+    time.pass_by(minutes=1)
+
+    for hook in hooks.on_doubt:
+        hook([account.pk], time.now)
+
+    sync = sync_of(account)
+    assert (sync.due_at, sync.account_due_at) == (time.now, time.now)
+    assert (TargetNumbers.objects.get().due_at, sync_of(other).due_at) == (of_post, of_other)
 
 
 def test_an_account_that_is_to_be_read_soon_is_alone_with_its_posts(
