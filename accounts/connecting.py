@@ -1,9 +1,8 @@
 """Signing in: from the consent page's address, through the code that comes back, to the connected accounts."""
 
-import json
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,14 +15,15 @@ from oauthlib.oauth2 import WebApplicationClient
 
 from accounts import hooks, other_sign_ins, profiles, registry
 from accounts.addresses import hosted_url, is_hosted
+from accounts.candidates import candidates_of, dump
 from accounts.family import lock_family
 from accounts.models import NAME_LENGTH, Connection, SocialAccount
 from accounts.platforms.base import Connector, PasswordConnector, SignIn
-from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, WhoActs, app_refused
+from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unknown, WhoActs, app_refused
 from accounts.platforms.gone import gone_message
 from accounts.platforms.http import said
 from accounts.platforms.oauth2 import OPERATOR_ERRORS, OAuth2Connector
-from accounts.platforms.shapes import Candidate, Profile, Tokens
+from accounts.platforms.shapes import Candidate, Tokens
 from accounts.tokens import take_tokens
 from ouipost.crypto import digest
 from ouipost.db.locks import in_transaction
@@ -168,11 +168,6 @@ def seconds_left(*, now: datetime, **wanted: Any) -> int:
     return int((ends - now).total_seconds()) if ends else 0
 
 
-def candidates_of(connection: Connection) -> list[Candidate]:
-    """Return the accounts to choose from in a sign-in that waits for a choice; otherwise none."""
-    return _load(connection.unseal())
-
-
 def find_by_state(state: str, *, platform: str, now: datetime) -> Connection:
     """Return the open sign-in of our own sign-in page; raises OAuthStateInvalid."""
     open_ones = Connection.objects.open(now).filter(platform=platform, exchanged_at=None, workspace__deleted_at=None)
@@ -197,7 +192,7 @@ def sign_in(connection: Connection, credentials: SignIn, *, actor: Actor, now: d
         if not connector.is_theirs(session, candidate, credentials, known=known.metadata):
             raise Rejected(ELSEWHERE)
     code = secrets.token_urlsafe(32)
-    connection.seal(_dump(candidates))
+    connection.seal(dump(candidates))
     still_open = Connection.objects.open(now).filter(pk=connection.pk, exchanged_at=None)
 
     def keep() -> None:
@@ -234,13 +229,13 @@ def complete(
     candidates = _candidates(connection, code=code, now=now)
     if not candidates:
         raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
-    in_transaction(lambda: other_sign_ins.expire_elsewhere(workspace, candidates[0], platform=connection.platform))
+    other_sign_ins.renew_others(connection, candidates[0], actor=actor, now=now)
     if connection.account is not None:
         candidates = _of(connection.account, candidates)
     if any(len(each.remote_id) > ACCOUNT_ID_LENGTH for each in candidates):
         message = Phrase("The network's id of this account has more than {most} characters.", most=ACCOUNT_ID_LENGTH)
         raise OAuthExchangeFailed(message)
-    connection.seal(_dump(candidates))
+    connection.seal(dump(candidates))
     if not Connection.objects.filter(pk=connection.pk).update(sealed=connection.sealed):
         raise OAuthStateInvalid  # deleted with its workspace during the network call
     if len(candidates) == 1:
@@ -275,7 +270,7 @@ def select(
     connection = found.exclude(exchanged_at=None).first()
     if connection is None:
         raise OAuthStateInvalid
-    candidates = _load(connection.unseal())
+    candidates = candidates_of(connection)
     known = {each.remote_id for each in candidates}
     unknown = sorted(set(chosen or []) - known)
     if unknown:
@@ -300,14 +295,18 @@ def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Can
     if isinstance(connector, PasswordConnector):
         if not secrets.compare_digest(connection.code_digest, digest(code)):
             raise OAuthExchangeFailed(Phrase("The code is not the one that the sign-in page gave."))
-        return _load(connection.unseal())
+        return candidates_of(connection)
     session = registry.session(connection.platform, connection.workspace)
+    given: Tokens | None = None
     try:
-        tokens = connector.exchange(
+        given = connector.exchange(
             session, code=code, redirect_uri=connection.callback_url, code_verifier=connection.unseal(), now=now
         )
-        return connector.candidates(session, tokens)
+        return connector.candidates(session, given)
     except PlatformError as error:
+        if given or isinstance(error, Unknown):
+            scopes = given.scopes if given else connection.scopes
+            in_transaction(lambda: other_sign_ins.check_soon(connection, scopes, now=now))
         raise OAuthExchangeFailed(_with_verdict(error)) from error
 
 
@@ -371,13 +370,10 @@ def _use_up(connection: Connection, candidates: list[Candidate], *, actor: Actor
         began = connection.expires_at - timedelta(seconds=EXPIRES_IN)
         if any(known.connected_at > began for known, _ in _replaced(connection, candidates)):
             raise OAuthStateInvalid  # connected since, so `sign_in` could not check the server
-    accounts = [
+    return [
         connect(connection.workspace, platform=connection.platform, candidate=each, actor=actor, now=now)
         for each in candidates
     ]
-    if accounts:  # all of them have the tokens of one person
-        other_sign_ins.hand_on(candidates[0].tokens, accounts[0], actor=actor, now=now)
-    return accounts
 
 
 @transaction.atomic
@@ -413,19 +409,3 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
 def old(now: datetime) -> tuple[Old, ...]:
     """Return the sign-ins that have ended, with any tokens that they still hold."""
     return (Old(name="connections", rows=Connection.objects.filter(expires_at__lte=now).order_by("expires_at", "pk")),)
-
-
-def _dump(candidates: list[Candidate]) -> str:
-    return json.dumps([asdict(each) for each in candidates], default=lambda moment: moment.isoformat())
-
-
-def _load(text: str) -> list[Candidate]:
-    return [_candidate(each) for each in json.loads(text)] if text.startswith("[") else []
-
-
-def _candidate(values: dict[str, Any]) -> Candidate:
-    tokens = values["tokens"]
-    for moment in ("access_expires_at", "ends_at"):
-        tokens[moment] = datetime.fromisoformat(tokens[moment]) if tokens[moment] else None
-    tokens["scopes"] = tuple(tokens["scopes"])
-    return Candidate(**values | {"tokens": Tokens(**tokens), "profile": Profile(**values["profile"])})

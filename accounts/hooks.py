@@ -5,7 +5,7 @@ in the order of registration, which matters: what rescues posts comes before wha
 schedules before what locks posts, as everywhere else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ on_settings: list[Callable[[SocialAccount, Mapping[str, Any]], list[str]]] = []
 """Called in the transaction that changes settings, with the old settings; each returns warnings about the effects."""
 on_standing: list[Callable[[SocialAccount], object]] = []
 """Called in the transaction that connects or disconnects an account, or makes it the default, after that is written."""
+on_doubt: list[Callable[[Collection[str], datetime], object]] = []
+"""Called with the ids of accounts whose tokens may have ended, which only a call of the network can tell."""
 before_disconnect: list[Callable[[SocialAccount], object]] = []
 """Called before the account is locked, to lock rows that others lock before accounts; they write nothing."""
 on_disconnect: list[Callable[[SocialAccount, Actor, datetime], None]] = []

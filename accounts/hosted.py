@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import connecting, registry
 from accounts.addresses import is_hosted
+from accounts.candidates import candidates_of
 from accounts.models import Connection, SocialAccount
 from accounts.platforms import NAMES
 from accounts.platforms.shapes import Candidate
@@ -73,7 +74,7 @@ def done(request: HttpRequest, platform: str) -> HttpResponse:
     try:
         connected = _go_on(request, connection, actor=_actor(request, connection, now=now), now=now)
     except NothingChosen as error:
-        return _choose(request, connection, connecting.candidates_of(connection), problem=translated(error.message))
+        return _choose(request, connection, candidates_of(connection), problem=translated(error.message))
     except DomainError as error:
         return _stopped(request, connection, error)
     if isinstance(connected, connecting.Pending):
@@ -122,13 +123,13 @@ def _require_key(connection: Connection, *, now: datetime) -> None:
 def _go_on(
     request: HttpRequest, connection: Connection, *, actor: Actor, now: datetime
 ) -> Sequence[SocialAccount] | connecting.Pending:
-    """Take the step that the request asks for; reloading the page changes nothing."""
+    """Take the step that the request asks for; reloading the page, or sending a choice twice, changes nothing."""
     caller: dict[str, Any] = {"key_id": connection.key_id, "actor": actor, "now": now}
-    if request.method == "POST":
-        return _select(request, connection, caller)
     if connection.used_at is not None:
         return []
-    waiting = connecting.candidates_of(connection) if connection.exchanged_at and connection.expires_at > now else []
+    if request.method == "POST":
+        return _select(request, connection, caller)
+    waiting = candidates_of(connection) if connection.exchanged_at and connection.expires_at > now else []
     if waiting:
         return connecting.Pending(connection=connection, candidates=waiting)
     given = {"state": _state(request)} | caller
@@ -143,7 +144,12 @@ def _select(request: HttpRequest, connection: Connection, caller: dict[str, Any]
     chosen = request.POST.getlist("chosen")
     if not chosen:
         raise NothingChosen
-    return connecting.select(connection.workspace, connection_id=connection.pk, chosen=chosen, **caller)
+    try:
+        return connecting.select(connection.workspace, connection_id=connection.pk, chosen=chosen, **caller)
+    except connecting.OAuthStateInvalid:
+        if Connection.objects.filter(pk=connection.pk, used_at__isnull=False).exists():
+            return []  # the same choice, sent twice at once
+        raise
 
 
 def _choose(

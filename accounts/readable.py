@@ -1,4 +1,5 @@
-"""Mark accounts that cannot be read as `error`, with the reason, and as `active` once they can be read again."""
+"""Mark accounts that cannot be read as `error`, with the reason, and as `active` once they can be read again; clear
+errors that have passed."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -30,7 +31,11 @@ def mark_unreadable(troubles: Mapping[str, Mapping[str, Any]]) -> None:
 
 @transaction.atomic
 def mark_readable(pks: Collection[str]) -> None:
-    """Set accounts that were read again from `error` to `active`, and record it; disconnected ones are skipped."""
+    """Set accounts that were read again from `error` to `active`, and record it; disconnected ones are skipped.
+
+    An error that has passed is cleared.
+    """
+    clear_passed(pks)
     rows = SocialAccount.objects.connected().filter(pk__in=pks, status=AccountStatus.ERROR)
     rows = rows.select_for_update().order_by("pk")
     well = list(rows.only("workspace_id", "platform", "name"))
@@ -40,6 +45,17 @@ def mark_readable(pks: Collection[str]) -> None:
         status=AccountStatus.ACTIVE, last_error=None
     )
     record_all([_event("recovered", each) for each in well])
+
+
+def clear_passed(pks: Collection[str]) -> None:
+    """Clear the errors of active accounts that have just worked, as `POST /accounts/{id}/refresh` may have left them.
+
+    An error in renewing tokens stays until they are renewed: such an account keeps its lease.
+    """
+    active = SocialAccount.objects.connected().filter(status=AccountStatus.ACTIVE, lease_until=None)
+    rows = active.filter(last_error__isnull=False)
+    if passed := list(rows.filter(pk__in=pks).values_list("pk", flat=True)):  # so that usually nothing is locked
+        rows.filter(pk__in=passed).update(last_error=None)
 
 
 def _event(action: str, account: SocialAccount, **more: Any) -> Event:

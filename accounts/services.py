@@ -113,7 +113,7 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Discon
     record("disconnected", locked, actor=actor, **about)
     workspace = locked.workspace
     if revocable is not None:
-        transaction.on_commit(lambda: grants.revoke_unless_shared(workspace, locked, revocable), robust=True)
+        transaction.on_commit(lambda: grants.revoke_unless_shared(workspace, locked, revocable, now=now), robust=True)
     return Disconnected(cancelled=len(posts), in_flight=in_flight)
 
 

@@ -324,7 +324,7 @@ def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime
         close_old_connections()
         time.sleep(KEEP_AGAIN_SECONDS)
     if not stored and not SocialAccount.objects.connected().filter(pk=account.pk).exists():
-        grants.revoke_unless_shared(account.workspace, account, account.unseal())
+        grants.revoke_unless_shared(account.workspace, account, account.unseal(), now=now)
     return stored
 
 

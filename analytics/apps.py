@@ -5,9 +5,11 @@ class AnalyticsConfig(AppConfig):
     name = "analytics"
 
     def ready(self) -> None:
-        from analytics import removal
+        from accounts import hooks as accounts
+        from analytics import removal, sync
         from posts import hooks as posts
         from workspaces import hooks as workspaces
 
+        accounts.on_doubt.append(sync.check_soon)
         posts.on_delete.append(removal.forget_post)
         workspaces.on_purge.append(removal.purge)

@@ -127,6 +127,13 @@ def read_before_posts(now: datetime) -> int:
     return AccountSync.objects.filter(pk__in=pks).update(due_at=now, account_due_at=now)
 
 
+def check_soon(account_ids: Collection[str], now: datetime) -> None:
+    """Make the reading of accounts themselves due, without their posts; a refused token expires them."""
+    rows = readable_accounts().filter(claims.is_free(now), failures=0, pk__in=account_ids)
+    pks = list(rows.order_by("pk").values_list("pk", flat=True))
+    AccountSync.objects.filter(pk__in=pks).update(due_at=now, account_due_at=now)
+
+
 def due_accounts(now: datetime, *, workspace_id: str = "") -> QuerySet[AccountSync]:
     """Match accounts that can be read now: connected, and neither they nor their network are left alone."""
     resting = Network.objects.filter(held_until__gt=now).values_list("pk", flat=True)

@@ -223,6 +223,8 @@ class Connector(Platform):
     """Whether a token is its own refresh token, so that nothing can renew an ended one."""
     revokes_everywhere: ClassVar[bool] = False
     """Whether revoking an account's tokens also ends those that the app got by other sign-ins to it."""
+    shares_grants_with: ClassVar[tuple[str, ...]] = ()
+    """Other networks at which the same app, and so the same person's grant, may be in use."""
     other_scopes_end_tokens: ClassVar[bool] = False
     """Whether a sign-in with other scopes ends the tokens of the person's earlier ones; `user_id` in the metadata of
     their accounts is the person."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count, F
 
-from accounts import breakers, calls, pauses, tokens
+from accounts import breakers, calls, pauses, readable, tokens
 from accounts.models import AFTER_RESTORE, PauseScope
 from accounts.platforms.errors import ErrorCode, PlatformError, ProcessingFailed, RateLimited, StillWorking
 from accounts.platforms.shapes import Published
@@ -70,6 +70,8 @@ def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
     _record_rejected_files([targets[result.claim.pk] for result in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)
     _let_others_go_first(last_in_line, targets)
+    published = [targets[each.claim.pk] for each in settled if isinstance(each.outcome, Published)]
+    readable.clear_passed({each.account_id for each in published})
     return [result.claim.pk in targets for result in results]
 
 

@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.db import OperationalError
 
-from accounts import connecting, other_sign_ins
+from accounts import connecting, hooks, other_sign_ins
 from accounts.connecting import OAuthExchangeFailed, OAuthStateInvalid, Pending, Started
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import SignIn
 from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unavailable, Unknown, WhoActs
-from accounts.platforms.shapes import Profile, Tokens
+from accounts.platforms.shapes import Candidate, Profile, Tokens
 from ouipost.claims import claim_due, database_now
 from ouipost.db.pruning import remove_all
 from ouipost.db.rows import insert_each
@@ -113,7 +113,7 @@ def test_a_linkedin_sign_in_renews_the_accounts_whose_tokens_it_has_ended(
     page.refresh_from_db()
     told = Event.objects.filter(type="account.connected").order_by("pk").values_list("resource_id", flat=True)
     assert page.unseal().access_token == ("new" if is_ended else "token")
-    assert list(told) == [signed_in[0].pk, *([page.pk] if is_ended else [])]
+    assert list(told) == [*([page.pk] if is_ended else []), signed_in[0].pk]
     assert page.status == "active"
 
 
@@ -148,6 +148,116 @@ def test_a_linkedin_sign_in_expires_the_accounts_of_other_workspaces_whose_token
     assert page.unseal().access_token == "token"
     assert (page.status, list(told)) == (("expired", [(page.pk, elsewhere.pk)]) if is_ended else ("active", []))
     assert (page.last_error or {}).get("message") == (other_sign_ins.ENDED_ELSEWHERE if is_ended else None)
+
+
+MEMBER = {"user_id": "1", "product": "community"}
+MEMBERS_PAGE = {"platform": "linkedin", "remote_id": "urn:li:organization:1", "metadata": MEMBER}
+NARROW, WIDE = ("r_basicprofile",), ("r_basicprofile", "w_organization_social")
+
+
+def of_member(token: str, scopes: tuple[str, ...], **values: Any) -> list[Candidate]:
+    """Two accounts, so that one has to be chosen."""
+    tokens = Tokens(access_token=token, scopes=scopes)
+    given = {"tokens": tokens, "metadata": MEMBER} | values
+    return [make_candidate(f"urn:li:organization:{number}", **given) for number in (1, 2)]
+
+
+def test_the_accounts_whose_tokens_a_linkedin_sign_in_has_ended_do_not_wait_for_the_choice(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    page = make_account(workspace, permissions=NARROW, **MEMBERS_PAGE)
+
+    assert isinstance(connect(workspace, network, *of_member("new", WIDE), platform="linkedin"), Pending)
+
+    page.refresh_from_db()
+    assert (page.unseal().access_token, page.permissions, page.status) == ("new", list(WIDE), "active")
+    assert Event.objects.filter(type="account.connected", resource_id=page.pk).count() == 1
+
+
+def test_a_linkedin_sign_in_for_another_account_than_it_opened_hands_its_tokens_on(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    lost = make_account(workspace, permissions=NARROW, **MEMBERS_PAGE | {"remote_id": "urn:li:organization:3"})
+
+    with pytest.raises(OAuthExchangeFailed):
+        connect(workspace, network, *of_member("new", WIDE), platform="linkedin", account=lost)
+
+    lost.refresh_from_db()
+    assert lost.unseal().access_token == "new"
+
+
+@pytest.mark.parametrize(
+    ("values", "is_ended"),
+    [
+        ({}, True),
+        ({"scopes": WIDE}, False),
+        ({"metadata": {"user_id": "2", "product": "community"}}, False),
+        ({"mode": "live"}, False),
+    ],
+    ids=["same member", "same scopes", "another member", "another app"],
+)
+def test_a_linkedin_sign_in_ends_those_that_wait_for_a_choice_with_tokens_that_it_has_ended(
+    workspace: Workspace, network: FakeNetwork, values: dict[str, Any], is_ended: bool
+) -> None:
+    elsewhere = make_workspace(mode=values.pop("mode", "sandbox"))
+    waiting = of_member("old", **{"scopes": NARROW} | values)
+    pending = connect(elsewhere, network, *waiting, platform="linkedin")
+
+    connect(workspace, network, *of_member("new", WIDE), platform="linkedin")
+
+    row = Connection.objects.get(pk=pending.connection.pk)
+    assert (row.sealed == "", row.used_at) == (is_ended, None)
+    if is_ended:
+        with pytest.raises(OAuthStateInvalid):
+            select(elsewhere, pending, None)
+    else:
+        assert len(select(elsewhere, pending, None)) == 2
+
+
+@pytest.mark.parametrize(
+    ("exchanged", "granted", "in_doubt"),
+    [
+        (Tokens(access_token="new", scopes=WIDE), Unavailable("It is down."), True),
+        (Tokens(access_token="new", scopes=NARROW), Unavailable("It is down."), False),
+        (Unknown("No answer."), [], True),
+        (Rejected("No."), [], False),
+    ],
+    ids=["nothing could be read", "the same scopes", "the answer was lost", "refused"],
+)
+def test_accounts_whose_tokens_an_unread_linkedin_sign_in_may_have_ended_are_checked_at_once(
+    workspace: Workspace,
+    network: FakeNetwork,
+    exchanged: Any,
+    granted: Any,
+    in_doubt: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(hooks, "on_doubt", [lambda pks, now: told.extend(pks)])
+    later = NOW + timedelta(days=30)
+    renewable = Tokens(access_token="old", refresh_token="refresh", access_expires_at=later)
+    page = make_account(workspace, permissions=NARROW, tokens=renewable, due_at=later, **MEMBERS_PAGE)
+    for values in ({"remote_id": "2", "permissions": []}, {"remote_id": "3", "disconnected_at": NOW}):
+        make_account(workspace, **MEMBERS_PAGE | {"permissions": NARROW, "default_of": None} | values)
+    network.exchanged, network.granted = exchanged, granted
+
+    with pytest.raises(OAuthExchangeFailed):
+        complete(workspace, start(workspace, platform="linkedin").state)
+
+    page.refresh_from_db()
+    assert (page.due_at, told) == ((NOW, [page.pk]) if in_doubt else (later, []))
+
+
+def test_an_unread_sign_in_elsewhere_casts_no_doubt_on_accounts(workspace: Workspace, network: FakeNetwork) -> None:
+    later = NOW + timedelta(days=30)
+    page = make_account(workspace, permissions=NARROW, due_at=later)
+    network.exchanged, network.granted = Tokens(access_token="new", scopes=WIDE), Unavailable("It is down.")
+
+    with pytest.raises(OAuthExchangeFailed):
+        complete(workspace, start(workspace).state)
+
+    page.refresh_from_db()
+    assert page.due_at == later
 
 
 @pytest.mark.parametrize(

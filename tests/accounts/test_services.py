@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,10 +10,10 @@ from django.db import connection, transaction
 from django.http import Http404
 from pytest_django import Settings
 
-from accounts import connecting, hooks, registry, services
+from accounts import candidates, connecting, hooks, registry, services
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.errors import AuthExpired, PlatformError, RateLimited, Rejected, Unavailable, WhoActs
-from accounts.platforms.shapes import Profile, Tokens
+from accounts.platforms.shapes import Candidate, Profile, Tokens
 from accounts.tokens import expire
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event
@@ -247,6 +248,99 @@ def test_a_grant_that_a_new_account_lives_on_by_then_is_not_revoked(
     with django_capture_on_commit_callbacks(execute=True):
         disconnect(make_account(make_workspace(), **person))
         make_account(make_workspace(), remote_id="2", **person)
+
+    assert network.calls == []
+
+
+def test_a_grant_that_the_reconnected_account_lives_on_by_then_is_not_revoked(
+    network: FakeNetwork, django_capture_on_commit_callbacks: Any, db: None
+) -> None:
+    account = make_account(make_workspace(), tokens=PAIR, metadata={"user_id": "7"})
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(account)
+        SocialAccount.objects.update(disconnected_at=None)
+
+    assert network.calls == []
+
+
+def sign_in_on_its_way(*opened: Candidate, platform: str = "facebook", **values: Any) -> Connection:
+    """A sign-in whose code came back; without accounts that it opened, the network has not answered yet."""
+    ends = NOW + timedelta(minutes=10)
+    given: dict[str, Any] = {"exchanged_at": NOW, "expires_at": ends, "state_digest": "1"} | values
+    waiting = Connection(workspace=make_workspace(), platform=platform, **given)
+    waiting.seal(candidates.dump(list(opened)) if opened else "verifier")
+    waiting.save()
+    return waiting
+
+
+def opened(person: str) -> Candidate:
+    return make_candidate("2", metadata={"user_id": person})
+
+
+@pytest.mark.parametrize(
+    ("waiting", "revoked"),
+    [
+        (partial(sign_in_on_its_way, opened("7")), False),
+        (partial(sign_in_on_its_way, opened("7"), platform="instagram"), False),
+        (partial(sign_in_on_its_way, opened("8")), True),
+        (partial(sign_in_on_its_way, opened("7"), used_at=NOW), True),
+        (partial(sign_in_on_its_way, opened("7"), expires_at=NOW), True),
+        (sign_in_on_its_way, False),
+        (partial(sign_in_on_its_way, platform="instagram"), False),
+        (partial(sign_in_on_its_way, platform="threads"), True),
+        (partial(sign_in_on_its_way, exchanged_at=NOW - timedelta(minutes=3)), True),
+        (partial(sign_in_on_its_way, exchanged_at=None), True),
+    ],
+    ids=[
+        *("same person", "same person by the same app", "another", "chosen", "over"),
+        *("not answered", "not answered by the same app", "not answered by another app"),
+        *("never answered", "not back yet"),
+    ],
+)
+def test_a_grant_that_a_sign_in_on_its_way_lives_on_is_not_revoked(
+    network: FakeNetwork, waiting: Any, revoked: bool, django_capture_on_commit_callbacks: Any, db: None
+) -> None:
+    account = make_account(make_workspace(), tokens=PAIR, metadata={"user_id": "7"})
+    waiting()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(account)
+
+    assert bool(network.calls) is revoked
+
+
+@pytest.mark.parametrize(
+    ("platform", "remote_id", "revoked"),
+    [("youtube", "1001", False), ("youtube", "2", True), ("bluesky", "1001", True)],
+    ids=["same channel", "another channel", "each sign-in has a session"],
+)
+def test_an_account_that_waits_to_be_chosen_again_is_not_revoked_where_that_would_end_both(
+    network: FakeNetwork,
+    platform: str,
+    remote_id: str,
+    revoked: bool,
+    django_capture_on_commit_callbacks: Any,
+    db: None,
+) -> None:
+    account = make_account(make_workspace(), tokens=PAIR, platform=platform)
+    sign_in_on_its_way(make_candidate(remote_id), platform=platform)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(account)
+
+    assert bool(network.calls) is revoked
+
+
+def test_a_sign_in_that_does_not_open_with_our_keys_keeps_the_grant(
+    network: FakeNetwork, django_capture_on_commit_callbacks: Any, db: None
+) -> None:
+    account = make_account(make_workspace(), tokens=PAIR, metadata={"user_id": "7"})
+    sign_in_on_its_way(opened("8"))
+    Connection.objects.update(sealed="of another key")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(account)
 
     assert network.calls == []
 

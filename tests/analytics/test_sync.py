@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts import connecting, registry, tokens
+from accounts import connecting, hooks, registry, tokens
 from accounts.models import Network, SocialAccount
 from accounts.platforms.errors import AuthExpired, RateLimited, Rejected, Unavailable, WhoActs
 from accounts.platforms.shapes import AccountNumbers, Candidate, Demographics, Profile, Published, Tokens
@@ -39,7 +39,7 @@ from tests.analytics.fake_network import (
 )
 from tests.analytics.sums import what_is_wrong
 from tests.analytics.world import Time
-from tests.factories import make_account, make_post, make_workspace
+from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
 from tests.posts.fakes import never
 from workspaces.models import Workspace
@@ -324,6 +324,26 @@ def test_what_was_refused_to_a_sign_in_says_nothing_of_the_one_that_took_its_pla
     row = SocialAccount.objects.get()
     assert (row.status, row.last_error, told("account.connected"), told("account.error")) == ("active", None, 1, 0)
     assert sync_of(account).failures == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "is_cleared"),
+    [({}, True), ({"lease_until": NOW}, False), ({"status": "expired"}, False)],
+    ids=["passing", "of its tokens", "expired"],
+)
+def test_a_reading_that_goes_well_clears_the_error_that_a_refresh_left(
+    account: SocialAccount, network: PaperNumbers, time: Time, values: dict[str, Any], is_cleared: bool
+) -> None:
+    passing = {"code": "PLATFORM_UNAVAILABLE", "message": "It is down."}
+    SocialAccount.objects.update(last_error=passing, **values)
+    publish(account, "1")
+    time.pass_by(minutes=15)
+
+    read_due()
+
+    row = SocialAccount.objects.get()
+    assert (row.status, row.last_error) == (values.get("status", "active"), None if is_cleared else passing)
+    assert told("account.recovered") == 0
 
 
 def test_a_claim_that_asks_nothing_says_nothing_of_the_accounts_health(
@@ -938,6 +958,24 @@ def test_an_account_that_is_well_is_read_once_more_and_not_again_for_three_hours
         time.pass_by(minutes=30)
 
     assert seen_due == [(1, 1)] + [(0, 0)] * 5
+
+
+def test_an_account_whose_token_may_have_ended_is_read_at_once_without_its_posts(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    other = connect(account.workspace, "2")
+    publish(account, "1")
+    time.pass_by(minutes=15)
+    read_due()
+    of_post, of_other = TargetNumbers.objects.get().due_at, sync_of(other).due_at
+    time.pass_by(minutes=1)
+
+    for hook in hooks.on_doubt:
+        hook([account.pk], time.now)
+
+    sync = sync_of(account)
+    assert (sync.due_at, sync.account_due_at) == (time.now, time.now)
+    assert (TargetNumbers.objects.get().due_at, sync_of(other).due_at) == (of_post, of_other)
 
 
 def test_an_account_that_is_to_be_read_soon_is_alone_with_its_posts(

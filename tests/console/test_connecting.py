@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from accounts import hosted, registry
+from accounts import connecting, hosted, registry
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.errors import Rejected
 from accounts.platforms.shapes import Profile, Tokens
@@ -194,6 +194,39 @@ def test_several_pages_wait_for_a_choice_and_only_the_chosen_are_connected(
     assert "Connected to Bakery: Company Page, Company Page." in told(browser, answer)
     assert sorted(SocialAccount.objects.values_list("remote_id", flat=True)) == ["1", "3"]
     assert len([call for call in network.calls if call[0] == "exchange"]) == 1
+
+
+def test_a_choice_that_is_sent_twice_is_shown_as_made(editor: User, workspace: Workspace, network: FakeNetwork) -> None:
+    network.granted = [make_candidate("1"), make_candidate("2")]
+    browser = browser_of(editor)
+    state = begin(browser, workspace)
+    come_back(browser, state)
+
+    answers = [choose(browser, state, *chosen) for chosen in (["1"], ["1"], ["2"], [])]
+
+    [account] = SocialAccount.objects.all()
+    accounts = "/console/accounts/socialaccount/"
+    assert account.remote_id == "1"
+    assert [each["Location"] for each in answers] == [f"{accounts}{account.pk}/change/", *[accounts] * 3]
+
+
+def test_a_choice_that_is_sent_twice_at_once_is_shown_as_made(
+    editor: User, workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network.granted = [make_candidate("1"), make_candidate("2")]
+    browser = browser_of(editor)
+    state = begin(browser, workspace)
+    come_back(browser, state)
+    select = connecting.select
+
+    def second(*about: Any, **values: Any) -> Any:
+        select(*about, **values)
+        return select(*about, **values)
+
+    monkeypatch.setattr(connecting, "select", second)
+
+    assert choose(browser, state, "1")["Location"] == "/console/accounts/socialaccount/"
+    assert SocialAccount.objects.count() == 1
 
 
 def test_a_choice_needs_the_form_that_we_gave(editor: User, workspace: Workspace, network: FakeNetwork) -> None:

@@ -71,6 +71,7 @@ class Facebook(Graph):
     versions_end = VERSIONS_END
     recovery = Recovery.LOOK
     listing_lag = 10
+    shares_grants_with = ("instagram",)
     link_beside_text = True
     nothing_opened = Phrase(
         "The sign-in gave access to no Page that can be published to: tick at least one "

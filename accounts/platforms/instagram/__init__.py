@@ -71,6 +71,7 @@ class Instagram(ContainerConnector):
     default_version = "v26.0"
     revokes_everywhere = True
     """With Instagram's login: it takes back all that the person allowed the app. With Facebook's, `user_id` decides."""
+    shares_grants_with = ("facebook",)
     versions_end = VERSIONS_END
     listing_lag = 10
     """Needed for comments only, which are searched for in a list."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.exchanges import describe
-from accounts.models import Pause
+from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Recovery
 from accounts.platforms.errors import RateLimited, Rejected, StillWorking, Unavailable
 from accounts.platforms.http import parsed
@@ -65,6 +65,30 @@ def test_settling_gives_the_target_back_and_writes_attempt_post_and_journal(work
     assert (post.status, post.published_at, post.moment) == ("published", settled.published_at, settled.published_at)
     assert (attempt.number, attempt.step, attempt.outcome, attempt.remote_id) == (1, "commit", "published", "42")
     assert (event.resource_id, event.details["targets"][0]["url"]) == (post.pk, HERE.url)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "values", "is_cleared"),
+    [
+        (HERE, {}, True),
+        (HERE, {"lease_until": NOW}, False),
+        (HERE, {"status": "error"}, False),
+        (HERE, {"disconnected_at": NOW}, False),
+        (Unavailable("It is down."), {}, False),
+    ],
+    ids=["published", "an error of its tokens", "cannot be read", "disconnected", "not published"],
+)
+def test_a_post_that_is_published_clears_the_error_that_a_refresh_left(
+    workspace: Workspace, outcome: Outcome, values: dict[str, Any], is_cleared: bool
+) -> None:
+    held = claim(make_due(workspace))
+    passing = {"code": "PLATFORM_UNAVAILABLE", "message": "It is down."}
+    SocialAccount.objects.update(last_error=passing, **values)
+
+    settle_all([make_result(held, outcome)])
+
+    account = SocialAccount.objects.get()
+    assert (account.status, account.last_error) == (values.get("status", "active"), None if is_cleared else passing)
 
 
 def test_attempts_are_numbered_and_tell_what_was_answered(workspace: Workspace) -> None:
