@@ -332,7 +332,7 @@ def test_what_was_refused_to_a_sign_in_says_nothing_of_the_one_that_took_its_pla
     ids=["passing", "of its tokens", "expired"],
 )
 def test_a_reading_that_goes_well_clears_the_error_that_a_refresh_left(
-    account: SocialAccount, network: PaperNumbers, time: Time, values: dict[str, Any], is_cleared: bool
+    account: SocialAccount, network: FakeNumbers, time: Time, values: dict[str, Any], is_cleared: bool
 ) -> None:
     passing = {"code": "PLATFORM_UNAVAILABLE", "message": "It is down."}
     SocialAccount.objects.update(last_error=passing, **values)
@@ -898,7 +898,7 @@ def test_a_later_reading_of_the_day_takes_the_place_of_the_one_before(
 
 
 def test_what_a_later_reading_of_the_day_lacks_stays_as_the_one_before_gave_it(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     full = Demographics(age_groups={"18-24": 60}, countries={"FR": 80})
     readings = (
@@ -916,7 +916,7 @@ def test_what_a_later_reading_of_the_day_lacks_stays_as_the_one_before_gave_it(
 
 
 def test_another_day_has_none_of_what_the_day_before_had(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     for network.account in (AccountNumbers(followers=7), AccountNumbers(posts=3)):
         time.pass_by(hours=24)
@@ -961,7 +961,7 @@ def test_an_account_that_is_well_is_read_once_more_and_not_again_for_three_hours
 
 
 def test_an_account_whose_token_may_have_ended_is_read_at_once_without_its_posts(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
     other = connect(account.workspace, "2")
     publish(account, "1")
