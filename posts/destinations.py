@@ -243,23 +243,16 @@ def override_problems(workspace: Workspace, platform_content: Mapping[str, Any])
 def place(post: Post, destinations: Destinations) -> list[Target]:
     """Give the post exactly one target per account, keep the existing ones, and return them.
 
-    Targets of called-off accounts stay as well, and cancelled ones at what the post still names. A target that is put
-    back still knows what was sent.
+    Targets of called-off accounts stay as well. A target that is put back still knows what was sent.
     """
     present = {target.account_id: target for target in post.targets.all()}
     wanted = {account.pk for account in destinations.accounts}
-    stay = wanted | destinations.called_off | {key for key, target in present.items() if _stays_off(target, post)}
+    stay = wanted | destinations.called_off
     Target.objects.filter(pk__in=[target.pk for key, target in present.items() if key not in stay]).take_out()
     back = [target.pk for key, target in present.items() if key in wanted and target.is_taken_out]
     Target.objects.filter(pk__in=back).update(status=TargetStatus.DRAFT)
     place_new(post, [account for account in destinations.accounts if account.pk not in present])
     return list(Target.objects.filter(post=post, account__in=wanted).order_by("pk"))
-
-
-def _stays_off(target: Target, post: Post) -> bool:
-    """Return whether a post keeps a called-off target: it still names the account or its network."""
-    is_off = target.status == TargetStatus.CANCELLED and not target.is_taken_out
-    return is_off and not {target.account_id, target.platform}.isdisjoint(post.destinations)
 
 
 def place_new(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:

@@ -314,37 +314,6 @@ def test_a_scheduled_post_for_a_network_and_another_account_there_keeps_both(
     assert accounts_of(after) == {default.pk, second.pk}
 
 
-@pytest.mark.parametrize("named", ["network", "account"])
-@pytest.mark.parametrize("others", [[], ["2"]], ids=["alone", "with a next default"])
-def test_a_draft_that_was_called_off_still_shows_that_when_it_is_sent_back(
-    api: ApiClient, workspace: Workspace, named: str, others: list[str]
-) -> None:
-    [facebook] = connect_all(workspace, "facebook")
-    for name in others:
-        make_account(workspace, remote_id=name, default_of=None)
-    post = create(api, ["facebook" if named == "network" else facebook.pk], scheduled_at=FUTURE)
-    data_of(api.delete(f"/api/accounts/{facebook.pk}"))
-    shown = data_of(api.get(f"/api/posts/{post['id']}"))["post"]
-
-    after = sent_back(api, post)
-
-    status = {target["account_id"]: target["status"] for target in shown["targets"]}
-    assert (shown["status"], status[facebook.pk]) == ("draft", "cancelled")
-    assert after["targets"] == shown["targets"]
-
-
-def test_a_draft_that_was_called_off_no_longer_shows_that_once_its_network_is_left_out(
-    api: ApiClient, workspace: Workspace
-) -> None:
-    facebook, twitter = connect_all(workspace, "facebook", "twitter")
-    post = create(api, ["facebook"], scheduled_at=FUTURE)
-    data_of(api.delete(f"/api/accounts/{facebook.pk}"))
-
-    after = sent_back(api, post, platforms=["twitter"])
-
-    assert accounts_of(after) == {twitter.pk}
-
-
 def miss(post: dict[str, Any]) -> None:
     """Let the time of a scheduled post be over, as if nothing could run then."""
     Target.objects.filter(post=post["id"], status="scheduled").update(status="missed", due_at=None)
