@@ -235,7 +235,9 @@ def test_a_child_that_gets_no_time_is_ended_and_its_image_not_blamed(
 def test_a_child_that_is_ended_from_outside_says_nothing_of_its_image(
     ended_by: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "CHILD", script(tmp_path, f"import os; os.kill(os.getpid(), {ended_by.value})"))
+    usual = "for each in (signal.SIGINT, signal.SIGHUP): signal.signal(each, signal.SIG_DFL)"  # nohup ignores these
+    child = f"import os, signal\n{usual}\nos.kill(os.getpid(), {ended_by.value})"
+    monkeypatch.setattr(images, "CHILD", script(tmp_path, child))
 
     with pytest.raises(Stopped) as failed, process_image(upload(pictures.picture())):
         pass
