@@ -203,7 +203,8 @@ def test_whoever_was_logged_out_gets_the_login_as_a_whole_page(staff: Page, demo
 
     staff.locator("select[name=workspace]").select_option(demo.workspace_id)
 
-    staff.wait_for_url(f"{demo.base}/console/login/?next=/console/posts/schedule/add/")
+    chosen = f"/console/posts/schedule/add/%3Fworkspace%3D{demo.workspace_id}"
+    staff.wait_for_url(f"{demo.base}/console/login/?next={chosen}")
     expect(staff.get_by_role("button", name="Log in")).to_be_visible()
 
 
