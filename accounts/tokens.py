@@ -8,9 +8,10 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.db.models import Q
 from structlog.contextvars import bound_contextvars
 
-from accounts import credentials, grants, registry
+from accounts import credentials, grants, platforms, registry, shares
 from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
 from accounts.platforms.base import Connector
 from accounts.platforms.errors import (
@@ -30,6 +31,7 @@ from ouipost.claims import Claim
 from ouipost.crypto import CannotDecrypt
 from ouipost.events.journal import SYSTEM, record
 from ouipost.phrases import Phrase
+from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -80,24 +82,46 @@ def take_tokens(account: SocialAccount, tokens: Tokens, *, now: datetime) -> Non
 def refresh_due(limit: int = 20, *, is_ending: Callable[[], bool] = lambda: False) -> int:
     """Refresh accounts that are due, one after the other, each once; returns how many were tried.
 
-    Each is claimed right before its call, so that the call has a whole lease. No account is begun once the process
-    `is_ending`.
+    Each is claimed right before its call, so that the call has a whole lease. Once a server gives no answer, its other
+    accounts wait for the next run. No account is begun once the process `is_ending`.
     """
     taken: list[str] = []
+    passed_over = Q(pk__in=[])
     ends = time.monotonic() + RUN_SECONDS
     while len(taken) < limit and time.monotonic() < ends and not is_ending():
-        rows = SocialAccount.objects.needing_refresh().exclude(pk__in=taken)
+        rows = SocialAccount.objects.needing_refresh().exclude(Q(pk__in=taken) | passed_over)
         held = claims.claim_due(rows, limit=1, lease=_lease())
         if not held:
             break
         taken.append(held[0].pk)
         try:
             _refresh(held[0])
-        except Unavailable:
-            continue  # the cause is in the log and in the account's health
+        except Unavailable as error:  # the cause is in the log and in the account's health
+            if _got_no_answer(error):
+                passed_over |= _at_the_server_of(held[0].pk)
         except Exception:  # an error of ours with one account must not hold up the others
             logger.exception("The tokens of %s were left to their lease", held[0].pk)
     return len(taken)
+
+
+def _got_no_answer(error: Unavailable) -> bool:
+    """Whether the network may have kept the call waiting for all its time, as a server does that hangs."""
+    return error.status is None and error.who_acts == WhoActs.NETWORK
+
+
+def _at_the_server_of(account_id: str) -> Q:
+    """Match the account and those due at the same server: all of its network, unless it has a server of its own."""
+    account = SocialAccount.objects.select_related("workspace").filter(pk=account_id).first()
+    if account is None:  # deleted meanwhile
+        return Q(pk=account_id)
+    mode = account.workspace.mode
+    beside = Q(platform=account.platform, workspace__in=Workspace.objects.filter(mode=mode))  # no join: claims lock
+    if not platforms.BY_ID[account.platform].has_servers:
+        return beside
+    due = SocialAccount.objects.needing_refresh().filter(beside, due_at__lte=claims.database_now())
+    waiting = [account_id, *due.values_list("pk", flat=True)]
+    servers = shares.servers(dict.fromkeys(waiting, shares.key_of(account.platform, mode)))
+    return Q(pk__in=[each for each in waiting if servers.get(each) == servers.get(account_id)])
 
 
 def _lease() -> timedelta:
@@ -283,13 +307,16 @@ def shown(error: PlatformError) -> dict[str, str]:
 
 
 def _try_again(account: SocialAccount, error: Unavailable, *, claim: Claim) -> None:
-    """Let the next try wait 30 s, or as long as the network asks for; after a quota error twice as long each time.
+    """Let the next try wait 30 s, or as long as the network asks for.
 
-    The lease lasts for those 30 s, so that no other refresh is tried meanwhile.
+    After a quota error, and after a call that got no answer, it waits twice as long each time, up to about an hour.
+
+    The lease lasts for 30 s only, in which no other refresh is tried: whoever needs the tokens may ask after them.
     """
     now = claims.database_now()
     free_at = now + claims.engine_time(TRY_AGAIN_SECONDS)
-    doublings: int = 2 ** min(claim.unsettled, MOST_DOUBLINGS) if isinstance(error, RateLimited) else 1
+    is_doubled = isinstance(error, RateLimited) or _got_no_answer(error)
+    doublings: int = 2 ** min(claim.unsettled, MOST_DOUBLINGS) if is_doubled else 1
     own = claims.engine_time(TRY_AGAIN_SECONDS * doublings)
     due_at = now + max(own, timedelta(seconds=error.retry_after or 0))
     health = {"last_error": shown(error), **_end_in_doubt(account, now=now)}

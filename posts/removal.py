@@ -27,6 +27,8 @@ UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.
     status=TargetStatus.PUBLISHING, outcome_unknown=False, remote_id=""
 )
 """Targets with nothing sent. A worker that holds one has not armed it, and cannot once it is called off."""
+PARTLY_OUT = Q(status=TargetStatus.PUBLISHING, outcome_unknown=False) & ~Q(remote_id="")
+"""Threads of which some parts are out, and none is in doubt. A worker that holds one may have armed the next part."""
 CALLED_OFF = {"status": TargetStatus.CANCELLED, **TAKEN_FROM_WORKERS}
 ACCOUNT_GONE = Phrase("The account was disconnected.")
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]
@@ -89,8 +91,7 @@ def _end_partly_out(targets: TargetQuerySet, error: PlatformError, *, now: datet
 
     What is in doubt is still asked about, even during a pause, and what a worker holds is left to it.
     """
-    open_ones = targets.filter(is_free(database_now()), status=TargetStatus.PUBLISHING, outcome_unknown=False)
-    ended = list(open_ones.exclude(remote_id="").select_for_update().order_by("pk"))
+    ended = list(targets.filter(PARTLY_OUT, is_free(database_now())).select_for_update().order_by("pk"))
     for target in ended:
         _end_behind(target, error, now=now)
     return [target.post_id for target in ended]

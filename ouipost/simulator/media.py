@@ -1,11 +1,13 @@
 """Uploaded files: checked, kept for their lifetime, and joined if they come in parts."""
 
 import io
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models.functions import Length
 from PIL import Image, UnidentifiedImageError
 
@@ -15,6 +17,14 @@ from ouipost.simulator.models import Media, Piece
 
 KEPT_BYTES = 50_000_000
 """The size up to which files are kept; of larger ones only the facts are, as nobody needs to see them here."""
+PICTURE_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+"""All that any network takes; Pillow has decoders for many others."""
+BYTES_PER_PIXEL = {"JPEG": 10, "MPO": 10, "WEBP": 16}
+"""Peak memory of decoding, as measured; of all other formats it is the 4 bytes of the pixels themselves."""
+MOST_MEMORY = 200_000_000
+
+_one_at_a_time = threading.Lock()
+"""Held while a picture is decoded, so that parallel requests do not take that memory together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +44,17 @@ class Picture:
 
 
 def look_at(content: bytes) -> Picture | None:
-    """Return the facts of an image, after decoding it whole; None if it cannot be opened as an image."""
+    """Return the facts of an image; None if it cannot be opened as one, or has more pixels than `IMAGE_MAX_PIXELS`.
+
+    It is decoded whole, so that a damaged one is found, unless that would take more than 200 MB of memory.
+    """
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
+        with _one_at_a_time, Image.open(io.BytesIO(content), formats=PICTURE_FORMATS) as image:
+            pixels = image.width * image.height
+            if pixels > settings.IMAGE_MAX_PIXELS:
+                return None
+            if pixels * BYTES_PER_PIXEL.get(image.format or "", 4) <= MOST_MEMORY:
+                image.load()
             return Picture(
                 format=image.format or "",
                 # a photo of several frames, as phones make them, is a JPEG for others

@@ -30,7 +30,8 @@ from posts.models import LAST_POSITION, Media, MediaType, Post, PostStatus, Targ
 logger = logging.getLogger(__name__)
 
 MOST_TOLD = 100
-UNSENT = (PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.PUBLISHING)
+NOT_OUT = [status for status in PostStatus if status != PostStatus.PUBLISHED]
+"""The statuses of a post that may still be sent, at least by a retry, to one of its accounts."""
 
 
 class MediaInUse(DomainError):
@@ -271,8 +272,8 @@ def sweep(now: datetime, *, is_ending: Callable[[], bool] = lambda: False) -> in
 
 
 def _log_lost(before: datetime, is_ending: Callable[[], bool]) -> None:
-    """Log files that are older than this, may still go out, and are no longer in the storage."""
-    open_ones = Media.objects.filter(post__status__in=UNSENT, created_at__lt=before).order_by("stored_name")
+    """Log files that are older than this, may still go out, if only by a retry, and are no longer in the storage."""
+    open_ones = Media.objects.filter(post__status__in=NOT_OUT, created_at__lt=before).order_by("stored_name")
     names = open_ones.values_list("stored_name", flat=True).iterator()
     missed = list(islice(storage.absent(names, is_ending=is_ending), MOST_TOLD))
     gone = [name for name in missed if not storage.exists(name)]  # the others were stored or deleted while we looked

@@ -8,12 +8,13 @@ from accounts import pauses
 from accounts.models import SocialAccount
 from accounts.platforms.errors import ErrorCode
 from accounts.platforms.shapes import Published
+from ouipost.claims import database_now, is_free
 from ouipost.events.journal import Actor
 from posts.models import LATE, TAKEN_FROM_WORKERS, Post, Target, TargetStatus
 from posts.publishing.looking import one_of
 from posts.publishing.outcomes import Undecidable, code_of, gave_up, review, when_out, when_over
 from posts.publishing.past_answers import late_posts
-from posts.removal import UNSENT
+from posts.removal import PARTLY_OUT, UNSENT
 from posts.status import sync_each
 
 IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.MISSED, TargetStatus.CANCELLED)
@@ -83,9 +84,10 @@ def adopt_and_sync(posts: Iterable[str], *, now: datetime) -> None:
 
 
 def adopt_unsent(account: SocialAccount, _: Actor, now: datetime) -> None:
-    """Publish the targets of an account that is being disconnected whose posts late answers have named: the others are
-    called off afterwards."""
-    unsent = Target.objects.filter(UNSENT, account=account, sends__gt=0).exclude(status=TargetStatus.DRAFT)
+    """Publish the targets of an account that is being disconnected whose posts, or next parts, late answers have named:
+    the others are called off, or ended behind their parts, afterwards."""
+    unsent = Target.objects.filter(UNSENT | (PARTLY_OUT & is_free(database_now())), account=account, sends__gt=0)
+    unsent = unsent.exclude(status=TargetStatus.DRAFT)
     posts = Post.objects.select_for_update().filter(pk__in=list(unsent.values_list("post", flat=True))).order_by("pk")
     named = set(unsent.filter(post__in=list(posts), attempt_log__outcome=LATE).values_list("pk", flat=True))
     targets = list(Target.objects.filter(post__targets__in=named).order_by("pk"))

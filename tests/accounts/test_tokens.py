@@ -396,9 +396,20 @@ def test_a_network_that_wants_to_be_left_alone_for_longer_is(workspace: Workspac
     assert (refresh_due(), refresh_now(row)) == (0, True), "whoever needs the tokens may ask"
 
 
-@pytest.mark.parametrize(("error", "most"), [(RateLimited("No."), 3840), (Unavailable("No."), 30)])
-def test_a_quota_is_asked_ever_more_seldom(
-    workspace: Workspace, network: FakeNetwork, error: Unavailable, most: float
+@pytest.mark.parametrize(
+    ("error", "most"),
+    [
+        (RateLimited("No.", status=429), 3840),
+        (Unknown("The network gave no complete answer."), 3840),
+        (Unavailable("The network could not be reached."), 3840),
+        (Unavailable("No.", status=503), 30),
+        (Unknown("No.", status=500), 30),
+        (Rejected("Unknown client.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR), 30),
+    ],
+    ids=["quota", "no answer", "not reached", "away", "failing", "operator"],
+)
+def test_a_quota_and_a_network_that_gives_no_answer_are_asked_ever_more_seldom(
+    workspace: Workspace, network: FakeNetwork, error: PlatformError, most: float
 ) -> None:
     make_due(workspace)
     network.refreshed = error
@@ -410,6 +421,51 @@ def test_a_quota_is_asked_ever_more_seldom(
         due_at = SocialAccount.objects.values_list("due_at", flat=True).get()
         assert due_at is not None
         assert (due_at - now).total_seconds() == pytest.approx(min(30 * 2**tries, most), abs=2)
+
+
+def make_due_at(server: str, remote_id: str, workspace: Workspace, **values: Any) -> SocialAccount:
+    """Connect a Bluesky account of a server that is due before accounts of other networks."""
+    given = {"platform": "bluesky", "metadata": {"service": f"https://{server}"}, "due_at": database_now() - HOUR}
+    return make_due(workspace, remote_id, **given | values)
+
+
+def test_a_server_that_gives_no_answer_is_asked_once_in_a_run(workspace: Workspace, network: FakeNetwork) -> None:
+    hanging = [make_due_at("silent.example", f"silent {number}", workspace).pk for number in range(3)]
+    make_due_at("pds.example", "other server", workspace)
+    make_due_at("bsky.social", "their own server", workspace)
+    make_due(workspace, "other network")
+
+    def say() -> Tokens:
+        if network.calls[-1][1].startswith("silent"):
+            raise Unknown("The network gave no complete answer.")
+        return NEW_PAIR
+
+    network.refreshed = say
+
+    assert refresh_due() == 4
+
+    asked = [remote_id for _, remote_id, _ in network.calls]
+    assert asked == ["silent 0", "other server", "their own server", "other network"]
+    tries = SocialAccount.objects.filter(pk__in=hanging).order_by("pk").values_list("claim_count", flat=True)
+    assert list(tries) == [1, 0, 0]
+    assert refresh_due() == 1
+    assert network.calls[-1][1] == "silent 1", "the next run asks for the next of its accounts"
+
+
+def test_a_network_that_gives_no_answer_is_asked_once_in_a_run(workspace: Workspace, network: FakeNetwork) -> None:
+    for number in range(3):
+        make_due(workspace, str(number))
+    make_due(make_workspace(mode="live"), "real")
+
+    def hang() -> Tokens:
+        if network.calls[-1][1] != "real":
+            raise Unavailable("The network could not be reached.")
+        return NEW_PAIR
+
+    network.refreshed = hang
+
+    assert refresh_due() == 2
+    assert [remote_id for _, remote_id, _ in network.calls] == ["0", "real"]
 
 
 def test_the_wait_for_the_next_try_begins_when_the_call_is_over(workspace: Workspace, network: FakeNetwork) -> None:

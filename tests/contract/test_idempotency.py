@@ -17,7 +17,7 @@ from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
-from posts.models import Post
+from posts.models import Post, Target
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.world import but_for_times, error_of, fields_of
 from tests.contract.writes import WRITES, World
@@ -81,6 +81,25 @@ def test_the_same_key_with_another_body_is_422(api: ApiClient, workspace: Worksp
     assert first.status_code == 201
     assert error_of(other) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert Post.objects.count() == 1
+
+
+def test_a_repeated_publish_does_not_publish_what_has_become_a_draft_since(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    publish = partial(api.post, f"/api/posts/{post.pk}/publish", Prefer="wait=0")
+    publish(Idempotency_Key="first")
+    for rows in (Post.objects, Target.objects):
+        rows.update(status="failed")
+    api.post(f"/api/posts/{post.pk}/unschedule")
+
+    repeated = publish(Idempotency_Key="first")
+    shown = Post.objects.get().status
+    anew = publish(Idempotency_Key="second")
+
+    assert (repeated.status_code, repeated.headers["Idempotent-Replayed"], shown) == (200, "true", "draft")
+    assert repeated.json()["data"]["post"]["status"] == "draft"
+    assert (anew.status_code, Post.objects.get().status) == (202, "publishing")
 
 
 READS_ITS_BODY_FIRST = {

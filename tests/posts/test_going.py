@@ -89,7 +89,7 @@ def test_disconnecting_costs_the_same_for_one_post_or_many(
         make_mixed(workspace, [account], "scheduled", scheduled_at=NOW)
         make_mixed(workspace, [account, other], "scheduled", "published", scheduled_at=NOW)
 
-    with django_assert_max_num_queries(51):
+    with django_assert_max_num_queries(52):
         assert disconnect(account, actor=ACTOR, now=NOW).cancelled == 2 * count
 
     assert Counter(told()) == Counter(

@@ -24,7 +24,7 @@ from posts.media.files import StorageLimitReached, Stored
 from posts.media.fitting import fit
 from posts.media.intake import Processed
 from posts.media.storage import StorageUnavailable
-from posts.models import Media, Post
+from posts.models import Media, Post, PostStatus
 from tests.factories import NOW, make_media, make_post
 from tests.posts.fakes import ACTOR, told
 from tests.posts.media.pictures import picture
@@ -288,6 +288,19 @@ def test_a_file_that_is_lost_is_told_of_while_its_post_has_not_gone_out(
 
     assert told.endswith(f": {names['scheduled']} of {posts['scheduled'].pk}")
     assert not caplog.records
+
+
+@pytest.mark.parametrize("status", [status for status in PostStatus if status != PostStatus.PUBLISHED])
+def test_a_lost_file_is_told_of_in_each_status_from_which_its_post_may_be_sent(
+    post: Post, caplog: pytest.LogCaptureFixture, status: str
+) -> None:
+    make_media(post, stored_name="media/aa/lost.jpg", thumbnail_name="")
+    Media.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    Post.objects.update(status=status)
+
+    files.sweep(database_now())
+
+    assert f"media/aa/lost.jpg of {post.pk}" in caplog.text
 
 
 def test_a_file_or_post_that_was_just_deleted_is_not_found(post: Post, image: Processed) -> None:

@@ -116,8 +116,12 @@ def lose_its_token(target: Target) -> None:
     settle_all([make_result(claim(target), AuthExpired("revoked"), step="prepare")])
 
 
+def disconnect_it(target: Target) -> None:
+    disconnect(target.account, actor=ACTOR, now=database_now())
+
+
 @pytest.mark.parametrize("is_late_first", [True, False], ids=["answered before", "answered after"])
-@pytest.mark.parametrize("end", [refuse_its_last_part, fail_to_prepare_it, lose_its_token])
+@pytest.mark.parametrize("end", [refuse_its_last_part, fail_to_prepare_it, lose_its_token, disconnect_it])
 def test_a_thread_that_ended_without_its_last_part_is_whole_where_a_late_answer_names_that(
     workspace: Workspace, end: Callable[[Target], None], is_late_first: bool
 ) -> None:
@@ -136,6 +140,7 @@ def test_a_thread_that_ended_without_its_last_part_is_whole_where_a_late_answer_
         None,
         ["41", "42"],
     )
+    assert status_of(target.post) == "published"
 
 
 def cut_short(workspace: Workspace, network: ScriptedNetwork) -> tuple[Target, Claim]:
