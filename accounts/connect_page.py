@@ -11,10 +11,17 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from accounts import connecting, registry
+from accounts.pages import refused
 from accounts.platforms.base import SignIn
 from accounts.platforms.errors import PlatformError
+from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
+from ouipost.runtime import waiting
 from ouipost.translating import translated
+
+TEMPLATE = "accounts/connect.html"
+SIGN_IN_SECONDS = 15.0
+"""Whoever has the link names the server, so it gets less time than networks have."""
 
 
 class NoFiles(FileUploadHandler):
@@ -34,11 +41,11 @@ def connect(request: HttpRequest, platform: str) -> HttpResponse:
     try:
         connection = connecting.find_by_state(state, platform=platform, now=now)
     except connecting.OAuthStateInvalid as error:
-        return render(request, "accounts/connect.html", {"refusal": translated(error.message)}, status=422)
+        return refused(request, TEMPLATE, {"refusal": translated(error.message)}, error)
     network = registry.get(platform)
     page = {"network": network, "state": state, "workspace": connection.workspace.name, "given": request.POST}
     if request.method != "POST":
-        return render(request, "accounts/connect.html", page)
+        return render(request, TEMPLATE, page)
     if request.POST.get("action") == "deny":
         back = connecting.with_query(connection.callback_url, error="access_denied", state=state)
         return HttpResponseRedirect(back)
@@ -48,7 +55,10 @@ def connect(request: HttpRequest, platform: str) -> HttpResponse:
         service=request.POST.get("service", "").strip(),
     )
     try:
-        code = connecting.sign_in(connection, credentials, actor=Actor.from_request(request), now=now)
-    except (PlatformError, connecting.OAuthStateInvalid) as error:
-        return render(request, "accounts/connect.html", page | {"problem": translated(error.message)}, status=422)
+        with waiting.asking(seconds=SIGN_IN_SECONDS):
+            code = connecting.sign_in(connection, credentials, actor=Actor.from_request(request), now=now)
+    except PlatformError as error:
+        return render(request, TEMPLATE, page | {"problem": translated(error.message)}, status=422)
+    except DomainError as error:
+        return refused(request, TEMPLATE, page | {"problem": translated(error.message)}, error)
     return HttpResponseRedirect(connecting.with_query(connection.callback_url, code=code, state=state))

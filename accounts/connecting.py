@@ -1,5 +1,6 @@
 """Signing in: from the consent page's address, through the code that comes back, to the connected accounts."""
 
+import math
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from accounts.platforms.gone import gone_message
 from accounts.platforms.http import said
 from accounts.platforms.oauth2 import OPERATOR_ERRORS, OAuth2Connector
 from accounts.platforms.shapes import Candidate, Tokens
-from accounts.tokens import take_tokens
+from accounts.tokens import shown, take_tokens
 from ouipost.crypto import digest
 from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import Old
@@ -34,6 +35,10 @@ from ouipost.phrases import Phrase, both, joined
 from workspaces.models import Workspace
 
 EXPIRES_IN = 600
+MOST_TRIES = 10
+"""How often a link of our own sign-in page is tried: whoever has it could guess passwords."""
+TRY_LASTS = timedelta(seconds=20)
+"""The lease of a try: longer than the network is asked."""
 ACCOUNT_ID_LENGTH = 200
 """Bluesky's ids of posts, stored in at most 255 characters, begin with the account's id."""
 MOST_NAMED = 3
@@ -48,6 +53,14 @@ class OAuthStateInvalid(DomainError):
     code = "OAUTH_STATE_INVALID"
     status = 422
     message = Phrase("This sign-in is unknown, has expired or was already used: start again with POST /api/accounts.")
+
+
+class TooManyTries(OAuthStateInvalid):
+    message = Phrase("Signing in was tried too often with this link: ask for a new one where you got it.")
+
+
+class BeingTried(DomainError):
+    message = Phrase("Somebody signs in with this link at this moment: try again in a few seconds.")
 
 
 class OAuthExchangeFailed(DomainError):
@@ -169,11 +182,13 @@ def seconds_left(*, now: datetime, **wanted: Any) -> int:
 
 
 def find_by_state(state: str, *, platform: str, now: datetime) -> Connection:
-    """Return the open sign-in of our own sign-in page; raises OAuthStateInvalid."""
+    """Return the open sign-in of our own sign-in page; raises OAuthStateInvalid, or TooManyTries if that is why."""
     open_ones = Connection.objects.open(now).filter(platform=platform, exchanged_at=None, workspace__deleted_at=None)
     connection = open_ones.select_related("workspace").filter(state_digest=digest(state)).first()
     if connection is None or not isinstance(registry.get(platform), PasswordConnector):
         raise OAuthStateInvalid
+    if connection.tries >= MOST_TRIES:
+        raise TooManyTries
     return connection
 
 
@@ -182,8 +197,52 @@ def sign_in(connection: Connection, credentials: SignIn, *, actor: Actor, now: d
 
     Raises PlatformError if the password is refused, or if the named server falsely claims an account that is already
     connected in the workspace: that server would get the account's posts. Raises OAuthStateInvalid if the sign-in has
-    ended meanwhile.
+    ended meanwhile, BeingTried while another try runs, and TooManyTries after ten.
     """
+    tries = in_transaction(lambda: _begin_try(connection, now=now))
+    try:
+        candidates = _opened(connection, credentials, now=now)
+    except PlatformError as error:
+        in_transaction(partial(_fail_try, connection, tries, error, actor=actor))
+        raise
+    code = secrets.token_urlsafe(32)
+    connection.seal(dump(candidates))
+    still_open = Connection.objects.open(now).filter(pk=connection.pk, exchanged_at=None)
+
+    def keep() -> None:
+        if not still_open.update(code_digest=digest(code), sealed=connection.sealed, trying_until=None):
+            raise OAuthStateInvalid
+        record("signed_in", connection, actor=actor, platform=connection.platform)
+
+    in_transaction(keep)
+    return code
+
+
+def _begin_try(connection: Connection, *, now: datetime) -> int:
+    """Count a try before the network is asked, so that parallel ones are no more than successive ones.
+
+    Returns the number of tries with this one. The lease of a process that died ends by itself.
+    """
+    row = Connection.objects.open(now).select_for_update().filter(pk=connection.pk, exchanged_at=None).first()
+    if row is None:
+        raise OAuthStateInvalid
+    if row.trying_until is not None and row.trying_until > now:
+        raise BeingTried(retry_after=math.ceil((row.trying_until - now).total_seconds()))
+    if row.tries >= MOST_TRIES:
+        raise TooManyTries
+    row.tries, row.trying_until = row.tries + 1, now + TRY_LASTS
+    row.save(update_fields=["tries", "trying_until"])
+    return row.tries
+
+
+def _fail_try(connection: Connection, tries: int, error: PlatformError, *, actor: Actor) -> None:
+    """End the try, unless a later one runs, and record it."""
+    Connection.objects.filter(pk=connection.pk, tries=tries).update(trying_until=None)
+    record("sign_in_failed", connection, actor=actor, platform=connection.platform, **shown(error))
+
+
+def _opened(connection: Connection, credentials: SignIn, *, now: datetime) -> list[Candidate]:
+    """Return what an app password opens; raises PlatformError as `sign_in` does."""
     connector = registry.connector(connection.platform, connection.workspace)
     assert isinstance(connector, PasswordConnector)
     session = registry.session(connection.platform, connection.workspace)
@@ -191,17 +250,7 @@ def sign_in(connection: Connection, credentials: SignIn, *, actor: Actor, now: d
     for known, candidate in _replaced(connection, candidates):
         if not connector.is_theirs(session, candidate, credentials, known=known.metadata):
             raise Rejected(ELSEWHERE)
-    code = secrets.token_urlsafe(32)
-    connection.seal(dump(candidates))
-    still_open = Connection.objects.open(now).filter(pk=connection.pk, exchanged_at=None)
-
-    def keep() -> None:
-        if not still_open.update(code_digest=digest(code), sealed=connection.sealed):
-            raise OAuthStateInvalid
-        record("signed_in", connection, actor=actor, platform=connection.platform)
-
-    in_transaction(keep)
-    return code
+    return candidates
 
 
 def _replaced(connection: Connection, candidates: list[Candidate]) -> list[tuple[SocialAccount, Candidate]]:

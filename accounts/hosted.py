@@ -22,12 +22,14 @@ from accounts import connecting, registry
 from accounts.addresses import is_hosted
 from accounts.candidates import candidates_of
 from accounts.models import Connection, SocialAccount
+from accounts.pages import refused
 from accounts.platforms import NAMES
 from accounts.platforms.shapes import Candidate
 from ouipost.crypto import digest
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
+from ouipost.runtime import waiting
 from ouipost.translating import translated
 from ouipost.unicode import apart
 from workspaces.models import ApiKey, User, Workspace
@@ -129,12 +131,13 @@ def _go_on(
         return []
     if request.method == "POST":
         return _select(request, connection, caller)
-    waiting = candidates_of(connection) if connection.exchanged_at and connection.expires_at > now else []
-    if waiting:
-        return connecting.Pending(connection=connection, candidates=waiting)
+    candidates = candidates_of(connection) if connection.exchanged_at and connection.expires_at > now else []
+    if candidates:
+        return connecting.Pending(connection=connection, candidates=candidates)
     given = {"state": _state(request)} | caller
     if "code" in request.GET and "error" not in request.GET:
-        return connecting.complete(connection.workspace, code=request.GET["code"], **given)
+        with waiting.asking():
+            return connecting.complete(connection.workspace, code=request.GET["code"], **given)
     words = request.GET.get("error_description", "")
     connecting.refuse(connection.workspace, error=request.GET.get("error", ""), words=words, **given)
     return []
@@ -191,8 +194,10 @@ def _show_result(request: HttpRequest, connection: Connection, accounts: Sequenc
 def _stopped(request: HttpRequest, connection: Connection | None, error: DomainError) -> HttpResponse:
     """Show the reason why nothing was connected, and a link to begin again."""
     title, says = _reason(connection, error)
-    page = {"title": title, "says": says, "again": _again(request, connection)}
-    return render(request, "accounts/stopped.html", page, status=error.status)
+    is_kept = isinstance(error, waiting.TooManyAsk)  # the sign-in is as it was, so its address is good again
+    again = request.get_full_path() if is_kept else _again(request, connection)
+    page = {"title": title, "says": says, "again": again}
+    return refused(request, "accounts/stopped.html", page, error)
 
 
 def _reason(connection: Connection | None, error: DomainError) -> tuple[str, str]:

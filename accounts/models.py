@@ -205,6 +205,8 @@ class Connection(models.Model):
     callback_url = models.TextField()
     scopes = JsonColumn(default=list, fits=is_strings, instead=list)
     sealed = sealed.SealedField(blank=True, help_text="PKCE verifier, then tokens and candidates, encrypted.")
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Of an app password on our own page.")
+    trying_until = models.DateTimeField(null=True, help_text="The lease of the try that asks the network now.")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     exchanged_at = models.DateTimeField(null=True)

@@ -14,6 +14,7 @@ from accounts.session import NetworkSession
 from accounts.shares import key_of
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase, both
+from ouipost.runtime import waiting
 from workspaces.models import Workspace
 
 SANDBOX = "sandbox"
@@ -92,11 +93,12 @@ def session(
 ) -> NetworkSession:
     """Return the session for this workspace's calls: to the network, the gateway, or the built-in simulator.
 
-    The last requests and answers are put into `exchanges`, if given.
+    In a web request they also end with the time that `waiting.asking` gives it. The last requests and answers are put
+    into `exchanges`, if given.
     """
     return NetworkSession(
         gateway=gateway(workspace),
-        deadline=deadline,
+        deadline=min(deadline, waiting.ends_by()),
         network=network_of(platform_id, workspace),
         exchanges=exchanges,
         classify=get(platform_id, sandbox=workspace.is_sandbox).classify,

@@ -1,6 +1,7 @@
 """Changes to connected accounts; each function is one transaction and one line in the journal."""
 
 import logging
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, record, save_update
 from ouipost.phrases import Phrase
+from ouipost.runtime import waiting
 from workspaces.models import Workspace
 from workspaces.settings import merged
 
@@ -138,13 +140,17 @@ def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
 
 
 def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> SocialAccount:
-    """Renew tokens and profile now; a refusal by the network shows in the account's health."""
+    """Renew tokens and profile now; a refusal by the network shows in the account's health.
+
+    The profile is left out if renewing the tokens took all the time of the web request.
+    """
     before = {name: getattr(account, name) for name in REFRESHED}
     renewed = _renew(account)
     account = get_object_or_404(SocialAccount.objects.select_related("workspace"), pk=account.pk)
     seen = account.last_error, account.access_token  # a change meanwhile, such as another sign-in, is kept
     is_last = bool(renewed) or not account.refresh_token
-    read = _read_profile(account, is_last=is_last) if account.is_connected and account.access_token else None
+    may_read = account.is_connected and account.access_token and time.monotonic() < waiting.ends_by()
+    read = _read_profile(account, is_last=is_last) if may_read else None
 
     def write() -> SocialAccount:
         locked = get_object_or_404(SocialAccount.objects.select_for_update(), pk=account.pk)

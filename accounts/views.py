@@ -32,6 +32,7 @@ from ouipost.api.viewsets import Lists, Retrieves, once
 from ouipost.api.vocabulary import TEXT, WARNINGS, Schema
 from ouipost.claims import database_now
 from ouipost.crypto import digest
+from ouipost.runtime import waiting
 from workspaces.counts import count_related
 from workspaces.models import KeyMode, Mode, Workspace
 from workspaces.scoping import KeyedViewSet, WorkspaceScopedViewSet
@@ -151,7 +152,8 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
             return self.created({"accounts": self._shown(selected)})
         if "error" in values:
             connecting.refuse(self.workspace, state=values["state"], error=values["error"], **caller)
-        found = connecting.complete(self.workspace, state=values["state"], code=values["code"], **caller)
+        with waiting.asking():
+            found = connecting.complete(self.workspace, state=values["state"], code=values["code"], **caller)
         if isinstance(found, connecting.Pending):
             return self.answered(_pending(found, now=now))
         return self.created({"account": self._shown(found)[0]})
@@ -164,12 +166,16 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
         _, warnings = services.update_account(account, values=values, actor=self.actor)
         return self.answered(self.get_object(), warnings=warnings)
 
-    @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Disconnect: tokens are revoked, unsent posts of the account cancelled."""
-        gone = services.disconnect(self.get_object(), actor=self.actor, now=database_now())
-        left = {"cancelled_posts": gone.cancelled, "in_flight": gone.in_flight}
-        return self.done("Account disconnected successfully", **left)
+
+        def work() -> Response:
+            gone = services.disconnect(self.get_object(), actor=self.actor, now=database_now())
+            left = {"cancelled_posts": gone.cancelled, "in_flight": gone.in_flight}
+            return self.done("Account disconnected successfully", **left)
+
+        with waiting.asking():  # the network is asked after the commit
+            return self.once(work)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -177,7 +183,8 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
         """Renew tokens and profile now; a refusal by the network shows in `health`."""
 
         def work() -> Response:
-            services.refresh_account(self.get_object(), actor=self.actor, now=timezone.now())
+            with waiting.asking():
+                services.refresh_account(self.get_object(), actor=self.actor, now=timezone.now())
             return self.answered(self.get_object())
 
         return self.once_outside(work)

@@ -13,6 +13,7 @@ from ouipost.errors import InvalidInput
 from ouipost.events import webhooks
 from ouipost.events.models import Delivery, Event, Message, Webhook, WebhookQuerySet
 from ouipost.phrases import Phrase
+from workspaces.keys import services as keys
 from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Mode, Role, User, Workspace
 
 R = TypeVar("R", ApiKeyQuerySet, WebhookQuerySet)
@@ -30,6 +31,14 @@ def limited_to(rows: "QuerySet[Any]", user: User, *, lookup: str = "workspace") 
 def keys_of(user: User) -> ApiKeyQuerySet:
     """Match the keys that a user manages: all for an administrator, for others those limited to their workspaces."""
     return _for_theirs_alone(ApiKey.objects.present(), user)
+
+
+def lock_key(key: ApiKey, user: User) -> ApiKey:
+    """Return a key's row, locked; raises Http404 if it was revoked, or if the user manages it no more."""
+    locked = keys.lock(key)
+    if user.role != Role.ADMIN:
+        get_object_or_404(keys_of(user).only("pk"), pk=locked.pk)
+    return locked
 
 
 def managers_of(key: ApiKey) -> list[str]:

@@ -1,6 +1,7 @@
 """Bulk actions on the rows of a list: done at once to a few, and as a background job to many."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from django.contrib import messages
@@ -20,6 +21,7 @@ from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.ids import MAX_LENGTH, new_id
+from ouipost.runtime import waiting
 
 FEW = 20
 """Up to this many rows are done within the request, or one if the action asks a network."""
@@ -60,16 +62,23 @@ def operate(
             page.message_user(request, told, messages.WARNING)
 
     form, actor = request.POST.get("key", ""), Actor.from_request(request)
+
     return page.operate(
         request,
         rows,
-        lambda row: kind.perform(row, actor, form, tell),
+        lambda row: _perform(kind, row, actor, form, tell),
         title=str(kind.title),
         says=says,
         look=kind.look,
         opens_its_own=True,
         **where,
     )
+
+
+def _perform(kind: Bulk, row: Any, *given: Any) -> None:
+    """Do it to a row within the request, which holds a place if a network is asked; raises TooManyAsk."""
+    with waiting.asking() if kind.asks_network else nullcontext():
+        kind.perform(row, *given)
 
 
 def origin(page: ConsoleAdmin[Any], request: HttpRequest) -> dict[str, Any]:

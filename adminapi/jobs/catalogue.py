@@ -3,6 +3,7 @@
 from functools import partial
 
 from django.db.models import Q, QuerySet
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +24,7 @@ from posts.schedules import services as schedules
 from workspaces import users
 from workspaces.keys import services as keys
 from workspaces.models import ApiKey, Role, User
-from workspaces.reach import deliveries_of, keys_of, webhooks_of
+from workspaces.reach import deliveries_of, keys_of, lock_key, webhooks_of
 
 
 def _switched(schedule: Schedule, actor: Actor, *, is_active: bool) -> list[Post]:
@@ -48,6 +49,11 @@ def returned(drafts: list[Post]) -> str:
 
 def _refreshed(account: SocialAccount, actor: Actor) -> SocialAccount:
     return accounts.refresh_account(account, actor=actor, now=timezone.now())
+
+
+def _revoked(key: ApiKey, actor: Actor) -> None:
+    user = get_object_or_404(User, pk=actor.user_id)
+    keys.revoke_key(lock_key(key, user), actor=actor, now=timezone.now())
 
 
 DISCONNECT = Bulk(
@@ -113,7 +119,7 @@ REVOKE_KEYS = Bulk(
     title=_("Revoke"),
     model=ApiKey,
     rows=keys_of,
-    perform=atomically(lambda key, actor: keys.revoke_key(key, actor=actor, now=timezone.now())),
+    perform=atomically(_revoked),
     look="op-danger",
 )
 ACTIVATE = Bulk(

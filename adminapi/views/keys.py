@@ -20,7 +20,7 @@ from workspaces.keys import services as keys
 from workspaces.keys.usage import Use, used_since
 from workspaces.models import KEY_NAME_LENGTH, ApiKey, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
-from workspaces.reach import key_columns, keys_of
+from workspaces.reach import key_columns, keys_of, lock_key
 
 FOR_ALL: dict[str, Any] = {"mode": KeyMode.LIVE, "workspaces": []}
 """The defaults of a new key."""
@@ -146,14 +146,15 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
         """Change the given fields; this takes effect with the next request in every process."""
         key = self.get_object()
         values = self.read(KeyInput, instance=key, partial=True)
-        values = key_columns(values, mode=key.mode, user=self.user, present=key.workspace_ids)
-        changed = keys.update_key(key, values=values, actor=self.actor)
+        present = lock_key(key, self.user)
+        values = key_columns(values, mode=present.mode, user=self.user, present=present.workspace_ids)
+        changed = keys.update_key(present, values=values, actor=self.actor)
         return self.answered(_with_usage([changed])[0])
 
     @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Revoke a key: its next request is refused, in every process."""
-        keys.revoke_key(self.get_object(), actor=self.actor, now=timezone.now())
+        keys.revoke_key(lock_key(self.get_object(), self.user), actor=self.actor, now=timezone.now())
         return self.done("API key revoked successfully")
 
     @extend_schema(request=None, responses=RotatedKeySerializer)
@@ -161,7 +162,8 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     @once
     def rotate(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Give a key a new secret, which only this response has; the old one stays valid for another 24 hours."""
-        key, secret = keys.rotate_key(self.get_object(), actor=self.actor, now=timezone.now())
+        present = lock_key(self.get_object(), self.user)
+        key, secret = keys.rotate_key(present, actor=self.actor, now=timezone.now())
         shown = {"id": key.pk, "new_api_key": secret, "old_key_expires_at": key.previous_expires_at}
         return self.answered({"key": RotatedKeySerializer(shown).data})
 

@@ -7,6 +7,7 @@ its row, so a fence would start again at zero with the next one, while the name 
 """
 
 import hashlib
+import hmac
 import json
 import logging
 import re
@@ -15,13 +16,15 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import Error, IntegrityError, models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.crypto import salted_hmac
 from rest_framework.request import Request, is_form_media_type
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
@@ -45,6 +48,8 @@ LEASE, EXTEND_SECONDS = timedelta(seconds=60), 20.0
 KEPT = timedelta(hours=24)
 SECRETS_KEPT = timedelta(minutes=10)
 KEPT_REFUSALS = (409, 422)
+NAME_LENGTH = 8
+"""A body's mark begins with so many characters that name its key."""
 
 Prepared = TypeVar("Prepared")
 Result = TypeVar("Result")
@@ -130,12 +135,12 @@ def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response |
         return None
     if not KEY.fullmatch(key):
         raise InvalidInput(**{HEADER: ["Must be 1 to 255 printable ASCII characters."]})
-    run, mark = Run(digest=_digest(request, key), owner=uuid.uuid4().hex), fingerprint(request)
-    while not _guarded(run, lambda: _start(run, mark) or in_transaction(lambda: _take_over(run, mark))):
+    run, marks = Run(digest=_digest(request, key), owner=uuid.uuid4().hex), marks_of(request)
+    while not _guarded(run, lambda: _start(run, marks) or in_transaction(lambda: _take_over(run, marks))):
         row = StoredAnswer.objects.filter(pk=run.digest).first()
         if row is None:
             continue  # released between the two statements: the key is free again
-        return _stored(row, mark, secrets=secrets)
+        return _stored(row, marks, secrets=secrets)
     return run
 
 
@@ -147,9 +152,9 @@ def find(request: Request, *, secrets: Sequence[Path] = ()) -> Response | None:
     key = request.headers.get(HEADER, "")
     if not KEY.fullmatch(key) or is_form_media_type(request.content_type):
         return None
-    mark = fingerprint(request)
-    row = StoredAnswer.objects.exclude(_is_free(mark, now=database_now())).filter(pk=_digest(request, key)).first()
-    return _stored(row, mark, secrets=secrets) if row else None
+    marks = marks_of(request)
+    row = StoredAnswer.objects.exclude(_is_free(marks, now=database_now())).filter(pk=_digest(request, key)).first()
+    return _stored(row, marks, secrets=secrets) if row else None
 
 
 def forget_secrets(now: datetime) -> None:
@@ -163,7 +168,17 @@ def old(now: datetime) -> tuple[Old, ...]:
     return (Old(name="answers", rows=rows),)
 
 
-def fingerprint(request: Request) -> str:
+def marks_of(request: Request) -> list[str]:
+    """Return the marks of the body under each secret of the installation, the one for new rows first.
+
+    A mark is keyed because bodies hold passwords: nobody can check a guess against a backup of the database.
+    """
+    content = _digest_of_body(request).encode()
+    keys = [_key(str(secret)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    return [_name(key) + hmac.digest(key, content, "sha256").hex()[NAME_LENGTH:] for key in keys]
+
+
+def _digest_of_body(request: Request) -> str:
     """Return the SHA-256 of the body's bytes; for a form, of its values and its files, each with its name."""
     if not is_form_media_type(request.content_type):
         return hashlib.sha256(request.body).hexdigest()
@@ -171,9 +186,31 @@ def fingerprint(request: Request) -> str:
     return _hash([list(request.POST.lists()), files])
 
 
-def _stored(row: StoredAnswer, mark: str, *, secrets: Sequence[Path]) -> Response:
+@lru_cache(maxsize=4)
+def _key(secret: str) -> bytes:
+    return salted_hmac("ouipost.api.idempotency", "key", secret=secret, algorithm="sha256").digest()
+
+
+def _name(key: bytes) -> str:
+    return hashlib.sha256(key).hexdigest()[:NAME_LENGTH]
+
+
+def _is_of_another(row: StoredAnswer, marks: Sequence[str]) -> bool:
+    """Whether the row is of another body; False if its key is gone, as nobody can tell, and work is not done twice."""
+    return row.fingerprint not in marks and row.fingerprint[:NAME_LENGTH] in [mark[:NAME_LENGTH] for mark in marks]
+
+
+def _may_be_of(marks: Sequence[str]) -> Q:
+    """Match the rows that `_is_of_another` is False for."""
+    known = Q()
+    for mark in marks:
+        known |= Q(fingerprint__startswith=mark[:NAME_LENGTH])
+    return Q(fingerprint__in=marks) | ~known
+
+
+def _stored(row: StoredAnswer, marks: Sequence[str], *, secrets: Sequence[Path]) -> Response:
     """Return the stored response of a key to a request with this body; raises as `begin` does."""
-    if row.fingerprint != mark:
+    if _is_of_another(row, marks):
         raise IdempotencyKeyReused
     if row.status is None:
         raise IdempotencyInProgress(retry_after=1)
@@ -190,10 +227,10 @@ def _replay(row: StoredAnswer, *, secrets: Sequence[Path]) -> Response:
     return replay
 
 
-def _start(run: Run, mark: str) -> bool:
+def _start(run: Run, marks: Sequence[str]) -> bool:
     """Insert the run's row; returns False if the key is already known."""
     now = Now()
-    row = StoredAnswer(pk=run.digest, owner=run.owner, fingerprint=mark, created_at=now, lease_until=now + LEASE)
+    row = StoredAnswer(pk=run.digest, owner=run.owner, fingerprint=marks[0], created_at=now, lease_until=now + LEASE)
     try:
         in_transaction(lambda: row.save(force_insert=True))
     except IntegrityError:
@@ -201,17 +238,17 @@ def _start(run: Run, mark: str) -> bool:
     return True
 
 
-def _take_over(run: Run, mark: str) -> bool:
+def _take_over(run: Run, marks: Sequence[str]) -> bool:
     """Take over the row of a key that has expired, or whose run died before its response; returns whether it did."""
     now = database_now()
-    values = {"fingerprint": mark, "owner": run.owner, "lease_until": now + LEASE, "created_at": now}
-    rows = StoredAnswer.objects.filter(_is_free(mark, now=now), pk=run.digest)
+    values = {"fingerprint": marks[0], "owner": run.owner, "lease_until": now + LEASE, "created_at": now}
+    rows = StoredAnswer.objects.filter(_is_free(marks, now=now), pk=run.digest)
     return bool(rows.update(status=None, body="", sealed="", **values))
 
 
-def _is_free(mark: str, *, now: datetime) -> Q:
+def _is_free(marks: Sequence[str], *, now: datetime) -> Q:
     """Match keys that have expired, and those whose run with this body died before its response."""
-    return Q(created_at__lt=now - KEPT) | Q(status=None, lease_until__lte=now, fingerprint=mark)
+    return Q(created_at__lt=now - KEPT) | Q(_may_be_of(marks), status=None, lease_until__lte=now)
 
 
 def _answered(run: Run, work: Work, *, undo: bool = True, secrets: Sequence[Path] = ()) -> Response:

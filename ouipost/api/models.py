@@ -11,6 +11,7 @@ class StoredAnswer(models.Model):
     digest = models.CharField(primary_key=True, max_length=64)
     """SHA-256 of the scope and the key: keys are not stored, and no collation can confuse two of them."""
     fingerprint = models.CharField(max_length=64)
+    """A keyed mark of the body, which may hold passwords."""
     owner = models.CharField(max_length=32)
     """The run that owns the row: only the owner may store a response."""
     lease_until = models.DateTimeField()

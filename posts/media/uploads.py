@@ -1,11 +1,9 @@
 """Read an upload: its form, its file, and the file's type."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any, cast
 
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.http import parse_header_parameters
 from rest_framework import serializers
@@ -16,6 +14,7 @@ from ouipost.api.inputs import Choice, StrictInput, Text
 from ouipost.db.configuration import release_old_connections
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
+from ouipost.runtime import waiting
 from posts.media import files, temporary
 from posts.media.documents import process_document
 from posts.media.file_types import HEAD_BYTES, document_kind, image_format, video_type
@@ -41,9 +40,6 @@ RETRY_SECONDS = 5
 NO_TYPE = Phrase(
     "The file is not a JPEG, PNG, GIF, WebP, MP4, MOV, WebM, PDF, DOCX or PPTX. Convert it to one of those."
 )
-
-_places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS - settings.WEB_THREADS // 4 - 1))
-"""File checks hold one thread fewer than `long_polling` leaves free: that one stays for other calls."""
 
 
 class TooManyFiles(DomainError):
@@ -126,12 +122,10 @@ def stored(values: Mapping[str, Any]) -> Iterator[files.Stored]:
 @contextmanager
 def _one_of_many() -> Iterator[None]:
     """Admit as many files at once as there are places; raises TooManyFiles for any more."""
-    if not _places.acquire(blocking=False):
-        raise TooManyFiles(retry_after=RETRY_SECONDS)
-    try:
+    with waiting.working() as is_admitted:
+        if not is_admitted:
+            raise TooManyFiles(retry_after=RETRY_SECONDS)
         yield
-    finally:
-        _places.release()
 
 
 def _processed(upload: "UploadedFile[bytes]") -> AbstractContextManager[Processed]:

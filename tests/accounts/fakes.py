@@ -22,7 +22,7 @@ def make_candidate(remote_id: str = "1001", **values: Any) -> Candidate:
 
 def answer(said: Any) -> Any:
     """Return the test's answer, raise it, or call it."""
-    if isinstance(said, Exception):
+    if isinstance(said, BaseException):
         raise said
     return said() if isinstance(said, Callable) else said  # type: ignore[arg-type]
 

@@ -1,5 +1,6 @@
 """/connect/bluesky: the sign-in page of a network that has none for apps."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,7 @@ from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import SignIn
 from accounts.platforms.errors import Rejected, Unavailable
 from ouipost.events.journal import SYSTEM
+from ouipost.events.models import Event
 from tests.accounts.fakes import FakePasswordNetwork
 from tests.factories import make_account, make_workspace
 from workspaces.models import Workspace
@@ -214,6 +216,74 @@ def test_after_a_refused_password_the_person_may_try_again(
 
     password_network.opened = right
     assert went_back_with(post(browser, state))["code"]
+
+
+def test_a_link_is_no_way_to_guess_a_password(
+    browser: Client, state: str, api: Any, password_network: FakePasswordNetwork
+) -> None:
+    other = api.post("/api/accounts", {"platform": "bluesky", "callback_url": CALLBACK}).json()["data"]["state"]
+    right, password_network.opened = password_network.opened, Rejected("Wrong.")
+    wrong = [post(browser, state) for _ in range(10)]
+    password_network.opened = right
+
+    later = [post(browser, state), browser.get(f"/connect/bluesky?state={state}")]
+
+    assert {each.status_code for each in (*wrong, *later)} == {422}
+    assert all("Wrong." in each.content.decode() for each in wrong)
+    assert all("ask for a new one" in each.content.decode() for each in later)
+    assert not any("<form" in each.content.decode() for each in later)
+    assert len(password_network.credentials) == 10
+    assert went_back_with(post(browser, other))["state"] == other
+
+
+def test_each_failed_try_is_a_line_of_the_journal(
+    browser: Client, state: str, workspace: Workspace, password_network: FakePasswordNetwork
+) -> None:
+    password_network.opened = Rejected("Wrong.")
+
+    for _ in range(2):
+        post(browser, state)
+
+    lines = list(Event.objects.filter(type="connection.sign_in_failed"))
+    trouble = {"code": "CONTENT_REJECTED", "message": "Wrong.", "who_acts": "caller"}
+    assert [line.details for line in lines] == [{"platform": "bluesky"} | trouble] * 2
+    assert {(line.workspace_id, line.ip_address) for line in lines} == {(workspace.pk, "127.0.0.1")}
+    assert PASSWORD not in str([vars(line) for line in lines])
+
+
+def test_one_try_runs_at_a_time(browser: Client, state: str, password_network: FakePasswordNetwork) -> None:
+    opened, meanwhile = password_network.opened, list[Any]()
+
+    def open_slowly() -> Any:
+        meanwhile.append(post(Client(), state))
+        return opened
+
+    password_network.opened = open_slowly
+
+    first = post(browser, state)
+
+    [second] = meanwhile
+    assert (first.status_code, second.status_code, len(password_network.credentials)) == (302, 409, 1)
+    assert "try again in a few seconds" in second.content.decode()
+    assert 15 < int(second["Retry-After"]) <= 20
+
+
+def test_a_try_whose_process_died_holds_up_the_next_for_twenty_seconds(
+    browser: Client, state: str, password_network: FakePasswordNetwork
+) -> None:
+    opened, password_network.opened = password_network.opened, SystemExit()
+    with pytest.raises(SystemExit), time_machine.travel(timezone.now(), tick=False):
+        post(browser, state)
+    password_network.opened = opened
+    ends = Connection.objects.get().trying_until
+    assert ends is not None
+
+    statuses = []
+    for at in (ends - timedelta(seconds=1), ends):
+        with time_machine.travel(at, tick=False):
+            statuses.append(post(browser, state).status_code)
+
+    assert statuses == [409, 302]
 
 
 def test_a_person_who_denies_goes_back_with_that(

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
@@ -247,6 +249,61 @@ def test_a_key_that_is_freed_between_two_looks_is_taken_and_is_no_other(
         taken = post(api)
 
     assert (taken.status_code, "Idempotent-Replayed" in taken.headers, notes()) == (201, False, 3)
+
+
+OTHER_SECRET = "another secret that is long enough to be one"
+
+
+def mark_of(send: Callable[[], Any]) -> str:
+    """Return the mark that is stored of the body of a request, and forget the request."""
+    send()
+    rows = StoredAnswer.objects.exclude(owner="me")
+    mark = str(rows.values_list("fingerprint", flat=True).get())
+    rows.delete()
+    return mark
+
+
+@pytest.mark.parametrize("kind", ["JSON", "form"])
+def test_nobody_can_check_a_guess_of_a_password_in_a_body_without_the_installations_secret(
+    api: Client, settings: Settings, kind: str
+) -> None:
+    send = (lambda: upload(api)) if kind == "form" else (lambda: post(api))
+    first, again = mark_of(send), mark_of(send)
+    settings.SECRET_KEY = OTHER_SECRET
+
+    elsewhere = mark_of(send)
+
+    assert (first == again, first == elsewhere, len(first)) == (True, False, 64)
+    assert first != hashlib.sha256(b'{"text": "hi"}').hexdigest()
+
+
+@pytest.mark.parametrize(("is_kept", "of_another"), [(True, 422), (False, 201)])
+def test_a_request_is_repeated_safely_though_the_secret_was_changed(
+    api: Client, settings: Settings, is_kept: bool, of_another: int
+) -> None:
+    """Once the old secret is gone nobody can tell whether the body is another, and doing it twice would be worse."""
+    first = post(api)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = OTHER_SECRET, [settings.SECRET_KEY] if is_kept else []
+
+    again, other = post(api), post(api, "another body")
+
+    assert (again.status_code, again.content, again.headers["Idempotent-Replayed"]) == (201, first.content, "true")
+    assert (other.status_code, notes()) == (of_another, 1)
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_request_that_died_leaves_its_key_to_the_retry_though_the_secret_was_changed(
+    api: Client, settings: Settings, is_kept: bool
+) -> None:
+    post(api)
+    lost = StoredAnswer.objects.exclude(owner="me")
+    lost.update(status=None, body="", lease_until=database_now() - timedelta(seconds=1))
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = OTHER_SECRET, [settings.SECRET_KEY] if is_kept else []
+
+    answers = [post(api) for _ in range(2)]
+
+    assert [each.status_code for each in answers] == [201, 201]
+    assert (notes(), kept(), answers[1].headers["Idempotent-Replayed"]) == (2, [201], "true")
 
 
 def ask(api: Client) -> Any:

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.http import Http404
 from django.test import Client
 from django.utils import timezone
 
-from adminapi.console.admins.keys import MEANINGS
+from adminapi.console.admins.keys import MEANINGS, ApiKeyAdmin
 from adminapi.jobs import catalogue
+from ouipost.events.journal import Actor
 from ouipost.events.models import Event
 from tests.console.conftest import browser_of, listed, made_as, page_of, text
 from tests.factories import make_key, make_user, make_workspace
@@ -247,3 +249,31 @@ def test_a_job_revokes_no_key_that_is_not_theirs(workspace: Workspace) -> None:
     make_key()
 
     assert list(catalogue.REVOKE_KEYS.rows_of(user)) == [own]
+
+
+def test_a_key_that_is_theirs_no_more_when_its_row_is_locked_stays_as_it_was(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = make_user(email="mona@example.com", role=Role.EDITOR, permissions=["api_keys.manage"])
+    user.memberships.create(workspace=workspace)
+    browser, (key, _) = browser_of(user), make_key(workspace_ids=[workspace.pk])
+    find, show = ApiKeyAdmin.get_object, ApiKeyAdmin.as_shown
+
+    def widened(found: Any) -> Any:
+        ApiKey.objects.update(workspace_ids=[])
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ApiKeyAdmin, "get_object", lambda *given: widened(find(*given)))
+        changed = browser.post(page_of(key), FORM | {"name": "Mine", "workspaces": [workspace.pk]})
+    ApiKey.objects.update(workspace_ids=[workspace.pk])
+    with monkeypatch.context() as patch:
+        patch.setattr(ApiKeyAdmin, "as_shown", lambda *given: widened(list(show(*given))))
+        rotated = browser.post(page_of(key, "rotate"), {"confirmed": "1"}, follow=True)
+    with pytest.raises(Http404):
+        catalogue.REVOKE_KEYS.perform(key, Actor(user_id=user.pk), "", lambda _: None)
+
+    now = ApiKey.objects.get()
+    assert "It is gone: someone else removed it meanwhile." in text(changed)
+    assert "It is gone, or not yours any more." in text(rotated)
+    assert (now.name, now.digest, now.is_active) == (key.name, key.digest, True)

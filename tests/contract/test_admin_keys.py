@@ -1,5 +1,6 @@
 """/admin/keys against the reference and the contract."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import time_machine
 
 from adminapi.processes.worker import CHORES
+from adminapi.views.keys import KeyViewSet
 from ouipost.api.models import StoredAnswer
 from ouipost.events.models import Event
 from tests.conftest import AdminClient, ApiClient
@@ -14,7 +16,7 @@ from tests.contract.seed import assert_matches, request_body, sample
 from tests.contract.world import at, error_of, fields_of, told
 from tests.factories import NOW, make_key, make_token, make_user, make_workspace
 from workspaces.keys import usage
-from workspaces.models import ApiKey, KeyUsage, User, Workspace
+from workspaces.models import ApiKey, KeyUsage, Membership, User, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 
 MADE = "2024-01-22T10:00:00Z"
@@ -460,3 +462,62 @@ def test_who_is_no_administrator_makes_no_key_for_more_than_their_own_workspaces
     assert widened == [{"workspaces"}, {"workspaces.1"}]
     assert (renamed["name"], renamed["workspaces"]) == ("Mine", [workspace.pk])
     assert ApiKey.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "goes",
+    [lambda: ApiKey.objects.update(workspace_ids=[]), lambda: Membership.objects.all().delete()],
+    ids=["widened", "no member any more"],
+)
+@pytest.mark.parametrize(
+    ("method", "end", "body"),
+    [
+        ("PUT", "", {"name": "Mine"}),
+        ("PATCH", "", {"is_active": False}),
+        ("POST", "/rotate", None),
+        ("DELETE", "", None),
+    ],
+)
+def test_a_key_that_is_theirs_no_more_when_its_row_is_locked_stays_as_it_was(
+    member: AdminClient,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    goes: Callable[[], object],
+    method: str,
+    end: str,
+    body: Any,
+) -> None:
+    key, _ = make_key(workspace_ids=[workspace.pk])
+    find = KeyViewSet.get_object
+
+    def find_and_lose(view: KeyViewSet) -> ApiKey:
+        found = find(view)
+        goes()
+        return found
+
+    monkeypatch.setattr(KeyViewSet, "get_object", find_and_lose)
+
+    answer = member(method, f"/admin/keys/{key.pk}{end}", body)
+
+    now = ApiKey.objects.get()
+    assert error_of(answer) == (404, "NOT_FOUND")
+    assert (now.name, now.digest, now.is_active) == (key.name, key.digest, True)
+
+
+def test_the_workspaces_of_a_key_are_checked_against_those_that_it_has_when_its_row_is_locked(
+    member: AdminClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = make_workspace(deleted_at=NOW)
+    key, _ = make_key(workspace_ids=[workspace.pk, gone.pk])
+    find = KeyViewSet.get_object
+
+    def find_and_narrow(view: KeyViewSet) -> ApiKey:
+        found = find(view)
+        ApiKey.objects.update(workspace_ids=[workspace.pk])
+        return found
+
+    monkeypatch.setattr(KeyViewSet, "get_object", find_and_narrow)
+
+    answer = member.put(f"/admin/keys/{key.pk}", {"workspaces": [workspace.pk, gone.pk]})
+
+    assert set(fields_of(answer)) == {"workspaces.1"}

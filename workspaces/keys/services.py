@@ -94,7 +94,7 @@ def _new_secret(mode: str) -> str:
     return PREFIXES[KeyMode(mode)] + "".join(secrets.choice(BASE62) for _ in range(SECRET_LENGTH))
 
 
-def _lock(key: ApiKey) -> ApiKey:
+def lock(key: ApiKey) -> ApiKey:
     """Return the locked row of a key; raises Http404 if another call revoked it first."""
     return get_object_or_404(ApiKey.objects.present().select_for_update(), pk=key.pk)
 
@@ -102,7 +102,7 @@ def _lock(key: ApiKey) -> ApiKey:
 @transaction.atomic
 def update_key(key: ApiKey, *, values: dict[str, Any], actor: Actor) -> ApiKey:
     """Change the given fields; every process applies them from its next request on."""
-    locked = _lock(key)
+    locked = lock(key)
     before = assign(locked, values)
     save_update(locked, before, actor=actor, key_name=locked.name)
     return locked
@@ -114,7 +114,7 @@ def rotate_key(key: ApiKey, *, actor: Actor, now: datetime, instead_of: str = ""
 
     Raises SecretReplaced if `instead_of` is given and is no longer the key's prefix.
     """
-    locked = _lock(key)
+    locked = lock(key)
     if instead_of not in ("", locked.prefix):
         raise SecretReplaced
     require_working(locked, now=now)
@@ -143,7 +143,7 @@ def grace_ends(key: ApiKey, *, now: datetime) -> datetime:
 @transaction.atomic
 def revoke_key(key: ApiKey, *, actor: Actor, now: datetime) -> None:
     """Revoke a key for good, from its next request on; its row stays for its usage counts."""
-    locked = _lock(key)
+    locked = lock(key)
     locked.is_active, locked.revoked_at = False, now
     locked.previous_digest, locked.previous_expires_at = None, None
     locked.save()

@@ -32,7 +32,7 @@ from workspaces.keys import services as keys
 from workspaces.keys.usage import requests_by_day
 from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
-from workspaces.reach import key_columns, keys_of
+from workspaces.reach import key_columns, keys_of, lock_key
 
 DAYS = 30
 LAST_SECOND = time(23, 59, 59)
@@ -123,14 +123,18 @@ class KeyForm(ServiceForm):
 
     def call_service(self) -> ApiKey:
         values = self.changed_values("name", "mode", "tier", "is_active", "expires_at", "permissions", "workspaces")
+        key: ApiKey = self.instance
         user = member_of_staff(self.request)
-        if not self.instance._state.adding:
-            values = key_columns(values, mode=self.instance.mode, user=user, present=self.initial["workspaces"])
-            return keys.update_key(self.instance, values=values, actor=self.actor) if values else self.instance
+        if not key._state.adding:
+            if not values:
+                return key
+            present = lock_key(key, user)
+            values = key_columns(values, mode=present.mode, user=user, present=present.workspace_ids)
+            return keys.update_key(present, values=values, actor=self.actor)
         given = ("name", "mode", "tier", "expires_at", "permissions", "workspaces")
         values = {name: self.cleaned_data[name] for name in given}
         stored = key_columns(values, mode=values["mode"], user=user)
-        made, self.shown_once = keys.create_key(**stored, pk=self.instance.pk, actor=self.actor)
+        made, self.shown_once = keys.create_key(**stored, pk=key.pk, actor=self.actor)
         return made
 
 
@@ -220,9 +224,11 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
         made: list[tuple[ApiKey, str]] = []
         shown = {INSTEAD_OF: self.row(request, object_id).get().prefix}
         actor, instead_of = Actor.from_request(request), request.POST.get(INSTEAD_OF, "")
+        user = member_of_staff(request)
 
         def perform(key: ApiKey) -> None:
-            made.append(keys.rotate_key(key, actor=actor, now=timezone.now(), instead_of=instead_of))
+            present = lock_key(key, user)
+            made.append(keys.rotate_key(present, actor=actor, now=timezone.now(), instead_of=instead_of))
 
         says = _("It gets a new secret, which is shown once. The present one works for another 24 hours.") + " "
         says += _("Replace it where it is used by then. One from an earlier rotation ends at once.")

@@ -14,6 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.parsers import MultiPartParser
 
+from ouipost.runtime import waiting
 from posts.media import files, images, uploads
 from posts.media.images import process_image
 from posts.models import Media, Post
@@ -52,7 +53,7 @@ def test_files_that_are_looked_into_leave_threads_for_all_else(
         meanwhile.append(upload(api, post, picture()))
         return process_image(given)
 
-    monkeypatch.setattr(uploads, "_places", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(waiting, "_working", threading.BoundedSemaphore(1))
     monkeypatch.setattr(uploads, "process_image", look)
 
     first = upload(api, post, picture())
