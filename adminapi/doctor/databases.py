@@ -190,8 +190,8 @@ def the_replica() -> Finding:
         )
     if reached and (copied is None or copied.database != reached.database):
         return warning("It is no copy of this database.", "Name a replica of it as DATABASE_REPLICA_URL, or none.")
-    if reached and copied and reached.at - copied.at > REPLICA_BEHIND:
-        behind = round((reached.at - copied.at).total_seconds())
+    if reached and copied and reached.clock - copied.clock > REPLICA_BEHIND:
+        behind = round((reached.clock - copied.clock).total_seconds())
         return warning(
             f"It is {behind} seconds behind, and so are reports and analytics.",
             "Ask it why with SHOW REPLICA STATUS, or leave DATABASE_REPLICA_URL out until it follows.",

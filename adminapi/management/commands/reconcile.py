@@ -192,7 +192,9 @@ def _since(options: dict[str, Any]) -> datetime | None:
     if not options["since"]:
         found = restored.copied_at()
         if found is None:
-            raise WrongArgument("No restore was noticed: say with --since when the copy was made.")
+            raise WrongArgument(
+                "No restore was noticed, or the clock was ahead when the copy was made: say with --since when that was."
+            )
         return found
     now = timezone.now()
     since = read_since(options["since"], now=now)
