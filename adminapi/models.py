@@ -59,6 +59,13 @@ class Mark(models.Model):
     at = models.DateTimeField(help_text="It advances with each beat, even while the clock is behind it.")
     written_at = models.DateTimeField(null=True, help_text="What the database's clock showed then, right or wrong.")
     copied_at = models.DateTimeField(null=True, help_text="When it was copied, if it was found to be a restored copy.")
+    files_kept_until = models.DateTimeField(
+        null=True,
+        help_text="No stored file is swept before this: the database is a copy, or new, and may not know it.",
+    )
+    files_since = models.DateTimeField(
+        null=True, help_text="Older files were stored before this database was made, and are not swept."
+    )
 
     def __str__(self) -> str:
         return f"{self.database}: {self.at}"
@@ -67,6 +74,10 @@ class Mark(models.Model):
     def clock(self) -> datetime:
         """What the clock showed at the last beat; an earlier version wrote that to `at` alone."""
         return self.written_at or self.at
+
+    def keep_files(self, *, until: datetime) -> None:
+        """Have no stored file swept before this; the caller saves."""
+        self.files_kept_until = max(until, self.files_kept_until or until)
 
 
 class Gap(models.Model):

@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 
 GAP = timedelta(seconds=30)
 """Marks that are further apart leave a gap: while any worker runs, the next mark comes sooner."""
+FILES_KEPT, FILES_KEPT_IN_DOUBT, FILES_KEPT_AT_FIRST = timedelta(days=7), timedelta(hours=1), timedelta(days=1)
+"""For how long no stored file is swept: after a restore, after a gap, as another machine may yet notice that it was a
+restore, and in a new database, as it may be the wrong one for these files."""
 STEP = timedelta(microseconds=1)
 GAPS_KEPT = timedelta(days=90)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -80,16 +83,20 @@ def pause_if_restored() -> Pause | None:
 @transaction.atomic
 def _compare() -> tuple[Pause | None, Mark]:
     """Advance the database's mark; returns it, to be noted once this is committed, and the pause of a copy."""
-    Mark.objects.get_or_create(pk=1, defaults={"at": database_now()})
+    first = database_now()
+    begun = {"at": first, "files_since": first, "files_kept_until": first + FILES_KEPT_AT_FIRST}
+    Mark.objects.get_or_create(pk=1, defaults=begun)
     mark = Mark.objects.select_for_update().get(pk=1)
     now = database_now()  # not before: while this one waited, another may have advanced it
     noted = _noted(mark.database)
     copied_at = _went_back_to(mark, noted) if noted else None
     reached = max(_advanced(mark, now=now), noted or mark.at)
     if not copied_at and reached - mark.at > GAP:
-        _keep_gap(mark, until=reached)
+        _keep_gap(mark, until=reached, now=now)
     mark.at, mark.written_at = reached, now
     mark.copied_at = _least_known(mark, copied_at if copied_at and copied_at <= now else None)
+    if copied_at or pauses.is_after_restore():
+        mark.keep_files(until=now + FILES_KEPT)
     mark.save()
     is_dangerous = bool(copied_at) and Target.objects.filter(due_at__isnull=False).exists()
     return _pause(mark.copied_at or copied_at, now=now) if copied_at and is_dangerous else None, mark
@@ -141,9 +148,10 @@ def forget_settled() -> None:
         mark.save(update_fields=["copied_at"])
 
 
-def _keep_gap(mark: Mark, *, until: datetime) -> None:
+def _keep_gap(mark: Mark, *, until: datetime, now: datetime) -> None:
     Gap.objects.filter(until__lt=until - GAPS_KEPT).delete()
     Gap.objects.create(since=mark.at, until=until, began_at=mark.clock)
+    mark.keep_files(until=now + FILES_KEPT_IN_DOUBT)
 
 
 def _pause(copied_at: datetime, *, now: datetime) -> Pause:
