@@ -157,8 +157,9 @@ def _keep_gap(mark: Mark, *, until: datetime, now: datetime) -> None:
 def _pause(copied_at: datetime, *, now: datetime) -> Pause:
     logger.error("The database was restored from a copy: everything is paused")
     reason = Phrase(
-        "The database was restored from a copy of {moment}, and does not know what was published since. Run "
-        "`{command}` before this pause is ended.",
+        "The database was restored from a copy of {moment}, and does not know what was published since. Before this "
+        "pause is ended, do again what people deleted, edited, disconnected or revoked since, as "
+        "docs/operations/backup.md says; then run `{command}`.",
         moment=f"{copied_at:%Y-%m-%d %H:%M:%S} UTC",
         command=AFTER_RESTORE,
     )

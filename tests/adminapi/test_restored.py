@@ -72,7 +72,8 @@ def test_a_database_that_went_back_pauses_everything_once(workspace: Workspace) 
 
     assert pause is not None
     assert (pause.scope, claim_targets(10)) == ("all", [])
-    assert "Run `manage.py reconcile --after-restore`" in pause.reason
+    first, then = "do again what people deleted, edited, disconnected or revoked", "run `manage.py reconcile --after-re"
+    assert 0 < pause.reason.find(first) < pause.reason.find("docs/operations/backup.md") < pause.reason.find(then)
     assert restored.copied_at() == behind
     Pause.objects.update(in_force=None, resumed_at=database_now())
     assert restored.pause_if_restored() is None
