@@ -188,11 +188,33 @@ def path(database: str) -> Path:
     return Path(settings.OUIPOST_HOME) / f"{database}.mark"
 
 
+def unreadable() -> dict[Path, str]:
+    """Return why files with such times cannot be read on this machine, for each."""
+    found = {}
+    for file in sorted(Path(settings.OUIPOST_HOME).glob("*.mark")):
+        try:
+            _read(file)
+        except (OSError, ValueError) as error:
+            found[file] = str(error)
+    return found
+
+
 def _noted(database: str) -> datetime | None:
+    file = path(database)
     try:
-        return datetime.fromisoformat(path(database).read_text())
-    except (OSError, ValueError):
+        return _read(file)
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError) as error:
+        logger.warning("%s cannot be read, so whether the database was restored is not known here: %s", file, error)
+        return None
+
+
+def _read(file: Path) -> datetime:
+    noted = datetime.fromisoformat(file.read_text())
+    if noted.tzinfo is None:
+        raise ValueError(f"There is no time zone: {noted.isoformat()}")
+    return noted
 
 
 def _note(mark: Mark) -> None:

@@ -17,6 +17,7 @@ from pytest_django import Settings
 
 from accounts.models import Pause
 from adminapi import tasks
+from adminapi.doctor import databases
 from adminapi.models import Canary, Gap, Mark
 from adminapi.processes import restored, worker
 from adminapi.processes.worker import Worker
@@ -409,15 +410,41 @@ def test_processes_that_look_at_once_advance_one_after_the_other(workspace: Work
     assert (max(reached), Gap.objects.exists()) == (Mark.objects.get().at, False)
 
 
-@pytest.mark.parametrize("text", ["", "yesterday"])
-def test_a_file_that_says_nothing_is_written_anew(workspace: Workspace, text: str) -> None:
+@pytest.mark.parametrize("content", [b"", b"yesterday", b"\xff\x00", b"2026-12-01T16:58:00"])
+def test_a_file_that_says_nothing_is_told_of_and_written_anew(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
     make_due(workspace)
     restored.pause_if_restored()
     path = restored.path(Mark.objects.get().database)
-    path.write_text(text)
+    path.write_bytes(content)
 
     assert restored.pause_if_restored() is None
     assert path.read_text() == Mark.objects.get().at.isoformat()
+    [told] = [each for each in caplog.messages if str(path) in each]
+    assert told.startswith(f"{path} cannot be read, so whether the database was restored is not known here: ")
+
+
+def test_a_folder_in_its_place_is_told_of_and_the_machine_works_on(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "percent_used", lambda folder: 10)
+    make_due(workspace)
+    restored.pause_if_restored()
+    path = restored.path(Mark.objects.get().database)
+    path.unlink()
+    path.mkdir()
+
+    assert restored.pause_if_restored() is None
+    assert f"{path} cannot be read, so whether the database was restored is not known here: [Errno" in caplog.text
+    found = databases.disk()
+    assert (found.status, found.message.startswith(f"{path} cannot be read, ")) == ("warning", True)
+
+
+def test_a_machine_with_a_readable_file_or_none_has_nothing_to_tell(caplog: pytest.LogCaptureFixture) -> None:
+    assert restored.unreadable() == {}
+    restored.pause_if_restored()
+    assert (restored.unreadable(), caplog.messages) == ({}, [])
 
 
 def test_a_machine_that_keeps_no_files_works_on(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
