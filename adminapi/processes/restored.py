@@ -98,8 +98,9 @@ def _compare() -> tuple[Pause | None, Mark]:
     if copied_at or pauses.is_after_restore():
         mark.keep_files(until=now + FILES_KEPT)
     mark.save()
-    is_dangerous = bool(copied_at) and Target.objects.filter(due_at__isnull=False).exists()
-    return _pause(mark.copied_at or copied_at, now=now) if copied_at and is_dangerous else None, mark
+    if copied_at and Target.objects.filter(due_at__isnull=False).exists():
+        return _pause(mark.copied_at or copied_at, now=now), mark
+    return None, mark
 
 
 def _advanced(mark: Mark, *, now: datetime) -> datetime:
