@@ -56,18 +56,36 @@ class Mark(models.Model):
 
     database = models.CharField(max_length=MAX_LENGTH, default=partial(new_id, "db"), editable=False)
     """The id of this database, as several may have used one home."""
-    at = models.DateTimeField()
-    copied_at = models.DateTimeField(null=True, help_text="How far it was when it was found to be a restored copy.")
+    at = models.DateTimeField(help_text="It advances with each beat, even while the clock is behind it.")
+    written_at = models.DateTimeField(null=True, help_text="What the database's clock showed then, right or wrong.")
+    copied_at = models.DateTimeField(null=True, help_text="When it was copied, if it was found to be a restored copy.")
+    files_kept_until = models.DateTimeField(
+        null=True,
+        help_text="No stored file is swept before this: the database is a copy, or new, and may not know it.",
+    )
+    files_since = models.DateTimeField(
+        null=True, help_text="Older files were stored before this database was made, and are not swept."
+    )
 
     def __str__(self) -> str:
         return f"{self.database}: {self.at}"
 
+    @property
+    def clock(self) -> datetime:
+        """What the clock showed at the last beat; an earlier version wrote that to `at` alone."""
+        return self.written_at or self.at
+
+    def keep_files(self, *, until: datetime) -> None:
+        """Have no stored file swept before this; the caller saves."""
+        self.files_kept_until = max(until, self.files_kept_until or until)
+
 
 class Gap(models.Model):
-    """A time without marks: no worker ran, or the database is a copy made at the gap's beginning."""
+    """Marks that were skipped: no worker ran, or the database is a copy made at the gap's beginning."""
 
     since = models.DateTimeField()
     until = models.DateTimeField()
+    began_at = models.DateTimeField(null=True, help_text="What the database's clock showed at `since`.")
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["until"], name="gap_until")]

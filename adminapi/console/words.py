@@ -97,12 +97,14 @@ STORED = (
     _("Nothing is accepted before {moment}, and the time for trying is over by then: {error}"),
     _("The operator has paused {what}: {noted}"),
     _(
-        "The database was restored from a copy of {moment}, and does not know what was published since. Run "
-        "`{command}` before this pause is ended."
+        "The database was restored from a copy of {moment}, and does not know what was published since. Before this "
+        "pause is ended, do again what people deleted, edited, disconnected or revoked since, as "
+        "docs/operations/backup.md says; then run `{command}`."
     ),
     _(
         "The database has lost its last moments, as a replica that took over, and does not know what was published in "
-        "them. Run `{command}` before this pause is ended."
+        "them. Before this pause is ended, do again what people deleted, edited, disconnected or revoked in them, as "
+        "docs/operations/backup.md says; then run `{command}`."
     ),
     _("The database's clock jumped {seconds} seconds ahead. See whether it is right."),
     _("`{command}`: what went out since {moment}?"),

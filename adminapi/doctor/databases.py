@@ -13,6 +13,7 @@ from django.utils import timezone
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.models import Gap, Mark
 from adminapi.monitoring.probes import FILLING, FULL, percent_used
+from adminapi.processes import restored
 from ouipost.api import health
 from ouipost.claims import database_now
 from ouipost.db import replica
@@ -190,8 +191,8 @@ def the_replica() -> Finding:
         )
     if reached and (copied is None or copied.database != reached.database):
         return warning("It is no copy of this database.", "Name a replica of it as DATABASE_REPLICA_URL, or none.")
-    if reached and copied and reached.at - copied.at > REPLICA_BEHIND:
-        behind = round((reached.at - copied.at).total_seconds())
+    if reached and copied and reached.clock - copied.clock > REPLICA_BEHIND:
+        behind = round((reached.clock - copied.clock).total_seconds())
         return warning(
             f"It is {behind} seconds behind, and so are reports and analytics.",
             "Ask it why with SHOW REPLICA STATUS, or leave DATABASE_REPLICA_URL out until it follows.",
@@ -229,6 +230,12 @@ def disk() -> Finding:
     if used >= FILLING:
         found = wrong if used >= FULL else warning
         return found(f"The disk of {folder} is {used:.0f} % full.", "Make room on it.")
+    if unreadable := restored.unreadable():
+        file, why = next(iter(unreadable.items()))
+        return warning(
+            f"{file} cannot be read, so a restore of the database may not be noticed: {why}.",
+            "If the database was restored, see docs/operations/backup.md. Else remove it: a worker writes it anew.",
+        )
     return well(f"The disk of {folder} is {used:.0f} % full.")
 
 

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from hashlib import sha256
 
 from django.db import Error, connections
 
@@ -26,14 +27,21 @@ TICK = "tick"
 """No process: its heartbeat shows that beat, broker and worker are all alive."""
 QUEUE = "queue"
 """No process either: the prefix of heartbeats that show that some Celery node consumes a queue."""
+HOST_LENGTH = 20
 EVERY = engine_time(10)
 SILENCE = engine_time(45)
 """A process without a heartbeat for this long counts as dead."""
 
 
 def name_of(kind: str) -> str:
-    """Return the name of this process, on this machine."""
-    return f"{kind}:{socket.gethostname()[:20]}:{os.getpid()}"
+    """Return the name of this process, on this machine: it fits the column, and no other machine has it."""
+    return f"{kind}:{_short(socket.gethostname())}:{os.getpid()}"
+
+
+def _short(host: str) -> str:
+    """Return a name of up to 20 characters as it is, and the beginning and a digest of a longer one: containers' names
+    begin alike, and their processes have the same number."""
+    return host if len(host) <= HOST_LENGTH else f"{host[:11]}-{sha256(host.encode()).hexdigest()[:8]}"
 
 
 def of_queue(queue: str) -> str:

@@ -19,7 +19,7 @@ from structlog.contextvars import bound_contextvars
 from accounts import tokens
 from adminapi import pruning
 from adminapi.jobs import running
-from adminapi.processes import restored
+from adminapi.processes import restored, sweeping
 from adminapi.processes.heartbeats import SILENCE, WORKER, HeartbeatThread
 from analytics import discovery
 from analytics.sync import Syncer, read_before_posts
@@ -30,7 +30,6 @@ from ouipost.engine import Engine
 from ouipost.events import backoff, replays, sealing
 from ouipost.events.delivery import Deliverer
 from posts import expiring
-from posts.media import files
 from posts.publishing import kept_answers
 from posts.publishing.publisher import Publisher
 from posts.schedules import services as schedules
@@ -113,7 +112,7 @@ CHORES = (
     Chore(
         name="sweep orphaned files",
         every=timedelta(hours=1),
-        work=_at_present(files.sweep),
+        work=_at_present(sweeping.sweep),
         calls_out=True,
         is_long=True,
     ),

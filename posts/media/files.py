@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO, cast
@@ -259,14 +259,22 @@ def _missing(name: str) -> storage.StorageUnavailable:
     return storage.StorageUnavailable(reason=f"{name} is not there, or not whole.")
 
 
-def sweep(now: datetime, *, is_ending: Callable[[], bool] = lambda: False) -> int:
+def sweep(
+    now: datetime,
+    *,
+    keeps_all: bool = False,
+    oldest: timedelta | None = None,
+    is_ending: Callable[[], bool] = lambda: False,
+) -> int:
     """Remove stored files without a row, an hour after they came, and log rows whose file is missing.
 
-    Returns the number of removed files; once `is_ending`, the rest is left to the next sweep. Nothing is removed while
-    everything is paused for a restored copy: if it was the wrong copy, the right one still needs its files. Raises
-    StorageUnavailable.
+    Returns the number of removed files; once `is_ending`, the rest is left to the next sweep. Files older than `oldest`
+    are left alone. Nothing is removed if it `keeps_all`, or while everything is paused for a restored copy: if it was
+    the wrong copy, the right one still needs its files. Raises StorageUnavailable.
     """
-    removed = 0 if pauses.is_after_restore() else storage.sweep_orphans(_known, is_ending=is_ending)
+    removed = 0
+    if not keeps_all and not pauses.is_after_restore():
+        removed = storage.sweep_orphans(_known, oldest=oldest, is_ending=is_ending)
     _log_lost(now - storage.YOUNG, is_ending)
     return removed
 

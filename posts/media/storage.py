@@ -46,6 +46,7 @@ YOUNG = timedelta(hours=1)
 RENDITIONS_LIVE = timedelta(hours=48)
 """Twice as long as the addresses that lead to them."""
 SWEEP_BATCH = 500
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 UNAVAILABLE_SECONDS = 10
 
 
@@ -280,17 +281,25 @@ def trial(content: bytes, *, extension: str = "") -> Iterator[str]:
             default_storage.delete(name)
 
 
-def sweep_orphans(known: Callable[[list[str]], set[str]], *, is_ending: Callable[[], bool] = lambda: False) -> int:
+def sweep_orphans(
+    known: Callable[[list[str]], set[str]],
+    *,
+    oldest: timedelta | None = None,
+    is_ending: Callable[[], bool] = lambda: False,
+) -> int:
     """Remove stored files that no row knows and that are no longer young, until `is_ending`; returns how many.
 
-    `known` gets some hundred names at a time, and returns those that rows have. Ages are measured by the storage's own
-    clock. Raises StorageUnavailable.
+    Files of posts that are older than `oldest` are left alone. `known` gets some hundred names at a time, and returns
+    those that rows have. Ages are measured by the storage's own clock. Raises StorageUnavailable.
     """
     now, removed = clock(), 0
+    since = now - oldest if oldest is not None else LONG_AGO
     for folder in (MEDIA, THUMBNAILS):
-        removed += _sweep(folder, known, before=now - YOUNG, is_ending=is_ending)
+        removed += _sweep(folder, known, since=since, before=now - YOUNG, is_ending=is_ending)
     for folder in (RENDITIONS, TRIALS):  # made again where one is needed once more
-        removed += _sweep(folder, lambda names: set(), before=now - RENDITIONS_LIVE, is_ending=is_ending)
+        removed += _sweep(
+            folder, lambda names: set(), since=LONG_AGO, before=now - RENDITIONS_LIVE, is_ending=is_ending
+        )
     return removed
 
 
@@ -311,12 +320,17 @@ def absent(wanted: Iterable[str], *, is_ending: Callable[[], bool] = lambda: Fal
 
 
 def _sweep(
-    folder: str, known: Callable[[list[str]], set[str]], *, before: datetime, is_ending: Callable[[], bool]
+    folder: str,
+    known: Callable[[list[str]], set[str]],
+    *,
+    since: datetime,
+    before: datetime,
+    is_ending: Callable[[], bool],
 ) -> int:
     if is_ending():
         return 0
     _store().discard_unfinished(folder, before)
-    old = (name for name, modified in _store().walk(folder) if modified < before)
+    old = (name for name, modified in _store().walk(folder) if since <= modified < before)
     removed = 0
     while not is_ending() and (batch := list(islice(old, SWEEP_BATCH))):
         orphans = sorted(set(batch) - known(batch))

@@ -199,16 +199,19 @@ def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) ->
 def _due(now: datetime, *, suspects: bool, paused: Sequence[Pause], busy: Sequence[str] = ()) -> TargetQuerySet:
     """Match due targets whose account has nothing else in flight, the longest due first.
 
-    Paused targets are left out, except those in doubt: asking about an earlier send publishes nothing. `busy` are
-    accounts known to have something in flight. The index of due targets contains the account, so thousands of targets
-    that wait for one are skipped without reading their rows.
+    Paused targets are left out, except those in doubt, as asking about an earlier send publishes nothing, and threads
+    that end where they are, as their account was disconnected while a worker had them. `busy` are accounts known to
+    have something in flight. The index of due targets contains the account, so thousands of targets that wait for one
+    are skipped without reading their rows.
     """
     other = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
     due = Target.objects.filter(claims.is_due(now), ~Exists(other)).order_by("due_at", "pk")
     if busy:
         due = due.exclude(account__in=busy[:MOST_NAMED])
     if paused:
-        due = due.filter(~pauses.rows_held_up(paused) | Q(outcome_unknown=True))
+        gone = SocialAccount.objects.filter(pk=OuterRef("account_id"), disconnected_at__isnull=False)
+        ends = ~Q(remote_id="") & Exists(gone)
+        due = due.filter(~pauses.rows_held_up(paused) | Q(outcome_unknown=True) | ends)
     return due if suspects else due.filter(claim_count=0)
 
 

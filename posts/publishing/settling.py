@@ -84,7 +84,8 @@ def _pause_where_forgotten(results: Sequence[AttemptResult], targets: Mapping[st
     logger.error("The database has lost claims, and what went out since then: everything is paused")
     reason = Phrase(
         "The database has lost its last moments, as a replica that took over, and does not know what was published in "
-        "them. Run `{command}` before this pause is ended.",
+        "them. Before this pause is ended, do again what people deleted, edited, disconnected or revoked in them, as "
+        "docs/operations/backup.md says; then run `{command}`.",
         command=f"{AFTER_RESTORE} --since {written_in_utc(min(lost) - MOST_LOST)}",
     )
     pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now, after_restore=True)

@@ -1,6 +1,7 @@
 """Processes show that they live: each by a row of its own, which goes with it."""
 
 import os
+import socket
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,6 +55,19 @@ def test_a_process_that_lives_or_ends_says_nothing_of_another() -> None:
 
     silence = Heartbeat.objects.silence("worker:elsewhere:1")
     assert (names(), silence is not None and silence >= timedelta(minutes=5)) == (["worker:elsewhere:1"], True)
+
+
+def test_machines_whose_names_begin_alike_are_heard_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = ["web", "a-host-of-20-letters", *(f"ouipost-worker-publish-7d9f8b6c5d-{pod}" for pod in ("x2x4z", "kq7lm"))]
+    named = []
+    for host in hosts:
+        monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+        named.append(name_of(WORKER))
+
+    assert named[:2] == [f"worker:{host}:{os.getpid()}" for host in hosts[:2]]
+    assert (len(set(named)), all(name.startswith("worker:ouipost-wor") for name in named[2:])) == (4, True)
+    assert max(map(len, named)) - len(str(os.getpid())) + len("4194304") <= 40
+    assert name_of(WORKER) == named[-1]
 
 
 def test_a_process_that_hangs_is_not_heard() -> None:

@@ -3,7 +3,7 @@
 import errno
 import os
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from pytest_django import Settings
 
 from accounts.models import Pause
 from adminapi import tasks
+from adminapi.doctor import databases
 from adminapi.models import Canary, Gap, Mark
 from adminapi.processes import restored, worker
 from adminapi.processes.worker import Worker
@@ -40,8 +41,12 @@ def home(tmp_path: Path, settings: Settings) -> Path:
 
 def go_back() -> None:
     """Let the database be as it was a day ago."""
-    mark = Mark.objects.get()
-    Mark.objects.update(at=mark.at - A_DAY)
+    be_at(Mark.objects.get().at - A_DAY)
+
+
+def be_at(moment: datetime) -> None:
+    """Let the database be as it was then."""
+    Mark.objects.update(at=moment, written_at=moment)
 
 
 def make_due(workspace: Workspace) -> None:
@@ -68,7 +73,8 @@ def test_a_database_that_went_back_pauses_everything_once(workspace: Workspace) 
 
     assert pause is not None
     assert (pause.scope, claim_targets(10)) == ("all", [])
-    assert "Run `manage.py reconcile --after-restore`" in pause.reason
+    first, then = "do again what people deleted, edited, disconnected or revoked", "run `manage.py reconcile --after-re"
+    assert 0 < pause.reason.find(first) < pause.reason.find("docs/operations/backup.md") < pause.reason.find(then)
     assert restored.copied_at() == behind
     Pause.objects.update(in_force=None, resumed_at=database_now())
     assert restored.pause_if_restored() is None
@@ -161,7 +167,8 @@ def test_gaps_are_kept_for_ninety_days() -> None:
     for days in (89, 91):
         at = database_now() - timedelta(days=days)
         Gap.objects.create(since=at - A_DAY, until=at)
-    Mark.objects.update(at=database_now() - A_DAY, database="db_another")
+    be_at(database_now() - A_DAY)
+    Mark.objects.update(database="db_another")
 
     restored.pause_if_restored()
 
@@ -178,12 +185,12 @@ def test_a_copy_that_was_made_before_the_networks_were_asked_knows_nothing_since
     first = Mark.objects.get().at
     restored.pause_if_restored()
 
-    Mark.objects.update(at=first + A_DAY / 2)
+    be_at(first + A_DAY / 2)
     restored.pause_if_restored()
 
     assert restored.copied_at() == first
     call_command("resume", "--scope", "all", "--anyway")
-    Mark.objects.update(at=first + A_DAY / 2)
+    be_at(first + A_DAY / 2)
     restored.pause_if_restored()
     assert restored.copied_at() == first + A_DAY / 2
 
@@ -263,7 +270,8 @@ def test_once_a_restore_is_settled_a_later_copy_says_nothing_of_it(workspace: Wo
 def test_another_database_in_the_same_home_is_no_copy(workspace: Workspace) -> None:
     make_due(workspace)
     restored.pause_if_restored()
-    Mark.objects.update(database="db_another", at=database_now() - A_DAY)
+    be_at(database_now() - A_DAY)
+    Mark.objects.update(database="db_another")
 
     assert restored.pause_if_restored() is None
 
@@ -276,15 +284,167 @@ def test_a_clock_that_goes_back_is_no_copy(workspace: Workspace, monkeypatch: py
     assert restored.pause_if_restored() is None
 
 
-@pytest.mark.parametrize("text", ["", "yesterday"])
-def test_a_file_that_says_nothing_is_written_anew(workspace: Workspace, text: str) -> None:
+def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    """Let the database's clock show this."""
+    monkeypatch.setattr(restored, "database_now", lambda: moment)
+
+
+AHEAD = NOW + A_DAY
+MOMENTS = [timedelta(seconds=10 * each) for each in range(9)]
+
+
+def backed_up() -> tuple[Mark, list[Gap]]:
+    return Mark.objects.get(), list(Gap.objects.all())
+
+
+def load(copy: tuple[Mark, list[Gap]]) -> None:
+    """Let the database be as it was when this was read."""
+    Gap.objects.all().delete()
+    copy[0].save()
+    Gap.objects.bulk_create(copy[1])
+
+
+def test_a_copy_is_noticed_as_well_while_the_clock_is_behind_what_it_showed_before(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_due(workspace)
+    for moment in (AHEAD, NOW, NOW + MOMENTS[1]):
+        at(monkeypatch, moment)
+        assert restored.pause_if_restored() is None
+    copy = backed_up()
+    at(monkeypatch, NOW + MOMENTS[2])
+    restored.pause_if_restored()
+
+    load(copy)
+    at(monkeypatch, NOW + MOMENTS[3])
+    pause = restored.pause_if_restored()
+
+    assert pause is not None
+    assert restored.copied_at() == NOW + MOMENTS[1]
+    assert f"a copy of {NOW + MOMENTS[1]:%Y-%m-%d %H:%M:%S} UTC" in pause.reason
+
+
+def test_a_machine_without_the_file_hides_no_restore_while_the_clock_is_behind_either(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, settings: Settings, home: Path, elsewhere: Path
+) -> None:
+    make_due(workspace)
+    for moment in (AHEAD, NOW):
+        at(monkeypatch, moment)
+        restored.pause_if_restored()
+    copy = backed_up()
+    for each in MOMENTS[1:5]:
+        at(monkeypatch, NOW + each)
+        restored.pause_if_restored()
+
+    load(copy)
+    settings.OUIPOST_HOME = elsewhere
+    for each in MOMENTS[5:]:
+        at(monkeypatch, NOW + each)
+        assert restored.pause_if_restored() is None
+    settings.OUIPOST_HOME = home
+
+    assert restored.pause_if_restored() is not None
+    assert restored.copied_at() == NOW
+
+
+def test_a_clock_that_is_right_again_catches_up_with_what_it_showed_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = []
+    for each in (MOMENTS[2], *MOMENTS[:4]):
+        at(monkeypatch, NOW + each)
+        restored.pause_if_restored()
+        reached.append(Mark.objects.get().at)
+
+    assert reached == sorted(set(reached))
+    assert (reached[-1], Gap.objects.exists()) == (NOW + MOMENTS[3], False)
+
+
+def test_a_copy_whose_clock_showed_the_future_does_not_say_when_it_was_made(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_due(workspace)
+    at(monkeypatch, AHEAD)
+    restored.pause_if_restored()
+    copy = backed_up()
+    restored.pause_if_restored()
+
+    load(copy)
+    at(monkeypatch, NOW)
+    pause = restored.pause_if_restored()
+
+    assert pause is not None
+    assert restored.copied_at() is None
+    restored.pause_if_restored()
+    at(monkeypatch, AHEAD + A_DAY)
+    assert restored.copied_at() is None
+
+
+def test_a_database_of_a_version_that_wrote_no_time_of_its_clock_is_noticed_as_well(workspace: Workspace) -> None:
+    make_due(workspace)
+    restored.pause_if_restored()
+    go_back()
+    Mark.objects.update(written_at=None)
+    behind = Mark.objects.get().at
+
+    assert restored.pause_if_restored() is not None
+    assert restored.copied_at() == behind
+
+
+@pytest.mark.django_db(transaction=True)
+def test_processes_that_look_at_once_advance_one_after_the_other(workspace: Workspace) -> None:
+    make_due(workspace)
+    reached: list[datetime] = []
+
+    def look() -> None:
+        for _ in range(5):
+            reached.append(restored._compare()[1].at)
+        connections.close_all()
+
+    restored.pause_if_restored()
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert len(set(reached)) == 20
+    assert (max(reached), Gap.objects.exists()) == (Mark.objects.get().at, False)
+
+
+@pytest.mark.parametrize("content", [b"", b"yesterday", b"\xff\x00", b"2026-12-01T16:58:00"])
+def test_a_file_that_says_nothing_is_told_of_and_written_anew(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
     make_due(workspace)
     restored.pause_if_restored()
     path = restored.path(Mark.objects.get().database)
-    path.write_text(text)
+    path.write_bytes(content)
 
     assert restored.pause_if_restored() is None
     assert path.read_text() == Mark.objects.get().at.isoformat()
+    [told] = [each for each in caplog.messages if str(path) in each]
+    assert told.startswith(f"{path} cannot be read, so whether the database was restored is not known here: ")
+
+
+def test_a_folder_in_its_place_is_told_of_and_the_machine_works_on(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "percent_used", lambda folder: 10)
+    make_due(workspace)
+    restored.pause_if_restored()
+    path = restored.path(Mark.objects.get().database)
+    path.unlink()
+    path.mkdir()
+
+    assert restored.pause_if_restored() is None
+    assert f"{path} cannot be read, so whether the database was restored is not known here: [Errno" in caplog.text
+    found = databases.disk()
+    assert (found.status, found.message.startswith(f"{path} cannot be read, ")) == ("warning", True)
+
+
+def test_a_machine_with_a_readable_file_or_none_has_nothing_to_tell(caplog: pytest.LogCaptureFixture) -> None:
+    assert restored.unreadable() == {}
+    restored.pause_if_restored()
+    assert (restored.unreadable(), caplog.messages) == ({}, [])
 
 
 def test_a_machine_that_keeps_no_files_works_on(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:

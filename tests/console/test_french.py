@@ -24,7 +24,6 @@ from accounts.platforms.http import said
 from accounts.platforms.shapes import Content
 from adminapi.console import words
 from adminapi.console.pages import own_page
-from adminapi.models import Mark
 from adminapi.processes import restored
 from ouipost import translating
 from ouipost.errors import DomainError
@@ -533,7 +532,7 @@ def test_a_pause_is_told_in_french_with_the_operator_s_own_words(french: None, d
 
 REASONS: dict[str, tuple[Callable[[], Pause], str]] = {
     "a restored copy": (
-        lambda: restored._pause(Mark(copied_at=NOW), now=NOW),
+        lambda: restored._pause(NOW, now=NOW),
         "restaurée à partir d’une copie du 25 nov. 2026, 12:00 UTC",
     ),
     "a clock": (

@@ -49,9 +49,10 @@ Examples:
 After a restore, everything is paused until you end it:
   1. start the product: the worker notices that the database is an old one, and pauses everything; on a machine that
      does not know, run `manage.py pause --scope all --after-restore --reason Restored` before a worker starts;
-  2. manage.py reconcile --after-restore      pauses everything, if it is not; asks about what was due by now
-  3. settle by hand what it could not find out
-  4. manage.py resume --scope all             what is certainly not out goes out, unless it is too late
+  2. do again what people deleted, edited, disconnected or revoked since, as docs/operations/backup.md says
+  3. manage.py reconcile --after-restore      pauses everything, if it is not; asks about what was due by now
+  4. settle by hand what it could not find out
+  5. manage.py resume --scope all             what is certainly not out goes out, unless it is too late
 
 Exits with 1 if something stays in doubt or has no answer yet, with 2 if there is no such post or workspace, or an
 argument is not possible, else with 0."""
@@ -192,7 +193,9 @@ def _since(options: dict[str, Any]) -> datetime | None:
     if not options["since"]:
         found = restored.copied_at()
         if found is None:
-            raise WrongArgument("No restore was noticed: say with --since when the copy was made.")
+            raise WrongArgument(
+                "No restore was noticed, or the clock was ahead when the copy was made: say with --since when that was."
+            )
         return found
     now = timezone.now()
     since = read_since(options["since"], now=now)

@@ -9,9 +9,25 @@ from accounts.platforms.errors import Rejected, StillWorking, Unavailable
 from accounts.platforms.shapes import Published
 from accounts.services import disconnect
 from ouipost.claims import database_now
+from posts import pausing
 from posts.models import Post, Target
+from posts.publishing.arming import load_all
 from posts.reviewing import resolve_target
-from tests.posts.fakes import ACTOR, LOST, ScriptedNetwork, error_of, make_due, outcomes, publish, status_of
+from tests.factories import make_workspace
+from tests.posts.fakes import (
+    ACTOR,
+    LOST,
+    ScriptedNetwork,
+    bring_forward,
+    claim,
+    claim_targets,
+    error_of,
+    make_due,
+    outcomes,
+    publish,
+    publish_claimed,
+    status_of,
+)
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -157,6 +173,28 @@ def test_an_account_that_goes_between_two_parts_leaves_the_post_published(
 
     assert (left.status, left.remote_id) == ("published", "1")
     assert error_of(left)["code"] == "TOKEN_REVOKED"
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_an_account_that_goes_while_it_is_paused_and_a_worker_is_at_its_thread_leaves_the_post_published(
+    workspace: Workspace, network: ScriptedNetwork, dies: bool
+) -> None:
+    network.committed = [part(1), part(2), part(3)]
+    under_way = publish(make_thread(workspace))
+    bring_forward(under_way)
+    held = claim(under_way)
+    [loaded] = load_all([held])
+    pausing.pause("all", reason="We look into it.", actor=ACTOR, now=database_now())
+    disconnect(under_way.account, actor=ACTOR, now=database_now())
+    if not dies:
+        publish_claimed(held, loaded=loaded)
+
+    make_due(make_workspace())
+    left = publish(under_way)
+
+    assert (left.status, left.remote_id, status_of(left.post)) == ("published", "1", "published")
+    assert (error_of(left)["code"], network.calls.count("commit")) == ("TOKEN_REVOKED", 1)
+    assert claim_targets(10) == []
 
 
 def test_a_person_who_says_that_a_part_is_not_there_has_it_sent(workspace: Workspace, opaque: ScriptedNetwork) -> None:
