@@ -3,6 +3,7 @@
 Embedded mode works with none of them. Production refuses to start half-configured.
 """
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -55,6 +56,11 @@ DEBUG = env.bool("DEBUG", default=False)
 
 OUIPOST_HOME = Path(env.str("OUIPOST_HOME", default=str(BASE_DIR / "var"))).absolute()
 if EMBEDDED:
+    if sys.argv[1:2] == ["doctor"] and not OUIPOST_HOME.exists():  # it names what is missing, and makes nothing
+        raise ImproperlyConfigured(
+            f"OUIPOST_HOME, {OUIPOST_HOME}, does not exist; nothing else was looked at. Correct it if it is "
+            "misspelled; else `manage.py prepare` makes it."
+        )
     try:
         secrets_file.load(OUIPOST_HOME)
         (OUIPOST_HOME / "static").mkdir(exist_ok=True)
