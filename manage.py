@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> None:
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
     try:
+        require_text(arguments)
         set_up(arguments)
         with on_the_database():
             execute_from_command_line(arguments)
@@ -39,6 +40,13 @@ def main(arguments: list[str]) -> None:
         sys.stdout.flush()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)  # ends a shell's loop around it, too, as an exit code would not
+
+
+def require_text(arguments: list[str]) -> None:
+    """Raise CommandError for an argument that can be neither stored nor compared with what is."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):  # how Python keeps other bytes
+            raise CommandError(f"An argument is not text in UTF-8: {argument}", returncode=2)
 
 
 def set_up(arguments: list[str]) -> None:
