@@ -56,7 +56,8 @@ DEBUG = env.bool("DEBUG", default=False)
 
 OUIPOST_HOME = Path(env.str("OUIPOST_HOME", default=str(BASE_DIR / "var"))).absolute()
 if EMBEDDED:
-    if sys.argv[1:2] == ["doctor"] and not OUIPOST_HOME.exists():  # it names what is missing, and makes nothing
+    # The doctor names what is missing, and makes nothing.
+    if sys.argv[1:2] == ["doctor"] and not {"-h", "--help"} & set(sys.argv) and not OUIPOST_HOME.exists():
         raise ImproperlyConfigured(
             f"OUIPOST_HOME, {OUIPOST_HOME}, does not exist; nothing else was looked at. Correct it if it is "
             "misspelled; else `manage.py prepare` makes it."
