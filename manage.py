@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Runs Oui Post's commands: `python manage.py help` lists them."""
 
+import errno
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from adminapi.management.unusable import on_the_database
 from ouipost.observability import log_format
 from ouipost.runtime import memory
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
 
 def main(arguments: list[str]) -> None:
     """Run a command; where the settings cannot be read, say why in a line, and as `doctor` says it.
@@ -23,6 +26,8 @@ def main(arguments: list[str]) -> None:
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
     try:
+        require_output()
+        require_text(arguments)
         set_up(arguments)
         with on_the_database():
             execute_from_command_line(arguments)
@@ -33,12 +38,38 @@ def main(arguments: list[str]) -> None:
         sys.stderr.write(f"CommandError: {error}\n")
         sys.exit(error.returncode)
     except BrokenPipeError:  # who reads it has seen enough, as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would be written at the end
+        drop_output()
         sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        drop_output()
+        sys.stderr.write(f"CommandError: Something cannot be written: {error.strerror}.\n")
+        sys.exit(NOBODY_CAN_TELL)
     except KeyboardInterrupt:
         sys.stdout.flush()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)  # ends a shell's loop around it, too, as an exit code would not
+
+
+def drop_output() -> None:
+    """Let what could not be written go: Python would write it at the end, and fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def require_output() -> None:
+    """Raise CommandError if the output is closed: the next file that is opened, such as the database, would be it."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process runs)
+    if sys.stdout is None:
+        raise CommandError("The standard output is closed: redirect it to a file.", returncode=NOBODY_CAN_TELL)
+
+
+def require_text(arguments: list[str]) -> None:
+    """Raise CommandError for an argument that can be neither stored nor compared with what is."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):  # how Python keeps other bytes
+            raise CommandError(f"An argument is not text in UTF-8: {argument}", returncode=2)
 
 
 def set_up(arguments: list[str]) -> None:

@@ -12,7 +12,7 @@ def host() -> str:
 
 
 def is_ready() -> bool:
-    connection = HTTPConnection("127.0.0.1", int(os.environ.get("PORT", "8000")), timeout=4)
+    connection = HTTPConnection("127.0.0.1", int(os.environ.get("PORT", "").strip() or 8000), timeout=4)
     try:
         connection.request("GET", "/readyz", headers={"Host": host()})
         return connection.getresponse().status == 200

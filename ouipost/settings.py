@@ -3,6 +3,7 @@
 Embedded mode works with none of them. Production refuses to start half-configured.
 """
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from ouipost.configuration.environment import (
     env,
     hosts,
     is_installed,
+    is_set_to_nothing,
     limits,
     networks,
     port,
@@ -52,8 +54,14 @@ if ENVIRONMENT not in ("embedded", "production"):
 EMBEDDED = ENVIRONMENT == "embedded"
 DEBUG = env.bool("DEBUG", default=False)
 
-OUIPOST_HOME = Path(env("OUIPOST_HOME", default="") or BASE_DIR / "var").absolute()
+OUIPOST_HOME = Path(env.str("OUIPOST_HOME", default=str(BASE_DIR / "var"))).absolute()
 if EMBEDDED:
+    # The doctor names what is missing, and makes nothing.
+    if sys.argv[1:2] == ["doctor"] and not {"-h", "--help"} & set(sys.argv) and not OUIPOST_HOME.exists():
+        raise ImproperlyConfigured(
+            f"OUIPOST_HOME, {OUIPOST_HOME}, does not exist; nothing else was looked at. Correct it if it is "
+            "misspelled; else `manage.py prepare` makes it."
+        )
     try:
         secrets_file.load(OUIPOST_HOME)
         (OUIPOST_HOME / "static").mkdir(exist_ok=True)
@@ -162,8 +170,9 @@ REDIS_URL = redis_address("REDIS_URL", "")
 REDIS_TIMEOUT = above_zero("REDIS_TIMEOUT", default=0.05)
 """Seconds that one call may take, including connecting, before the product continues without Redis: more if Redis is
 far away."""
-CELERY_BROKER_URL = redis_address("CELERY_BROKER_URL", REDIS_URL)
-"""Redis server for doorbells. Empty: workers only look at the database."""
+CELERY_BROKER_URL = "" if is_set_to_nothing("CELERY_BROKER_URL") else redis_address("CELERY_BROKER_URL", REDIS_URL)
+"""Redis server for doorbells. Empty: workers only look at the database. It is the only setting that a blank value
+changes: nothing else says that there is a Redis, but no broker."""
 DATABASE_ROUTERS = ["ouipost.db.routers.SimulatorRouter", "ouipost.db.replica.ReplicaRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from adminapi.doctor import configuration, databases, networks, services
 from adminapi.doctor.findings import OK, WRONG, Finding, unknown, warning, well, wrong
 from adminapi.doctor.rows import rows
+from adminapi.management.unusable import RESTORE, is_damaged
 from adminapi.monitoring import probes
 from adminapi.monitoring.probes import Component, Examination, Health
 from adminapi.monitoring.threads import in_thread
@@ -50,7 +51,8 @@ LOOKED_AT: tuple[Check | Part, ...] = (
         component="database",
         is_well="It answers.",
         action=(
-            "See that the file and its folder belong to the user who runs this, and that there is room."
+            "See that the file and its folder belong to the user who runs this, and that there is room. If the file is "
+            f"damaged, {RESTORE}."
             if connection.vendor == "sqlite"
             else "See that it runs, and that DATABASE_URL has its address, user and password."
         ),
@@ -155,7 +157,8 @@ def _answer(check: Check, future: "Future[Any]", *, began: float) -> Finding:
     except TimeoutError:
         return wrong(f"It did not answer within {check.seconds:.0f} seconds.", "See what holds it up.")
     except Exception as error:
-        return wrong(f"It could not be looked at: {error}", "See what the message says.")
+        action = f"{RESTORE.capitalize()}." if is_damaged(error) else "See what the message says."
+        return wrong(f"It could not be looked at: {error}", action)
     return finding
 
 

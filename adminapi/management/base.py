@@ -15,7 +15,7 @@ from ouipost.events.journal import Actor
 from ouipost.observability import log_format, logs
 
 ON_THE_DATABASE = (
-    "With wrong settings, or a database that is away or not migrated, it exits with 3 and says what to run."
+    "With wrong settings, or a database that is away, damaged or not migrated, it exits with 3 and says what to do."
 )
 
 

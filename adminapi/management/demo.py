@@ -104,11 +104,13 @@ def load_or_make(output: OutputWrapper) -> Demo:
 
 
 def load() -> Demo | None:
-    """Return the demo that was made before."""
+    """Return the demo that was made before; raises CommandError if its file is damaged, as by a full disk."""
     try:
         return Demo(**json.loads(path().read_text()))
     except FileNotFoundError:
         return None
+    except (ValueError, TypeError) as error:
+        raise CommandError(f"{path()} is damaged: delete it, and run this again to make a new demo.") from error
 
 
 def make(output: OutputWrapper) -> Demo:

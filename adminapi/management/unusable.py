@@ -1,5 +1,6 @@
-"""Errors of commands whose database is away or not migrated; loads no models, as `manage.py` uses it, too."""
+"""Errors of commands whose database is away, damaged or not migrated; loads no models, as `manage.py` uses it, too."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,8 @@ from ouipost.db.migrating import is_clash, is_unmigrated
 
 OF_THE_CLIENT = (0, *range(2000, 3000))
 """Codes of errors that MariaDB's and MySQL's client has before, or instead of, an answer of the server."""
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+RESTORE = "stop everything and restore a backup, as docs/operations/backup.md says"
 
 
 @contextmanager
@@ -28,10 +31,18 @@ def remedy(error: Error) -> str:
     """Return what makes the database unusable and what to run, in a sentence; empty if the error says neither."""
     if is_unmigrated(error):
         return f"The database is not migrated for this version ({error.args[-1]}): run `manage.py prepare`."
+    if is_damaged(error):
+        return f"The file of a database is damaged ({error.args[-1]}): {RESTORE}."
     if isinstance(error, OperationalError | InterfaceError) and not is_clash(error):
         trouble = "refuses" if _is_from_server(error) else "does not answer"
         return f"The database {trouble} ({error.args[-1]}): `manage.py doctor` says what is wrong with it."
     return ""
+
+
+def is_damaged(error: Exception) -> bool:
+    """Whether SQLite says that a database's file is broken, or none of its own."""
+    code: int = getattr(error.__cause__, "sqlite_errorcode", 0)
+    return code & 0xFF in DAMAGED  # the other bits say what is broken in it
 
 
 def _is_from_server(error: Error) -> bool:

@@ -149,11 +149,15 @@ class Worker:
         """Return whether calls go on after `run`, for which the process must not wait."""
         return any(engine.is_held_up for engine in (self._publisher, *self._others))
 
-    def run(self) -> None:
-        """Work until `stop`, then let the work in flight end, for up to 45 s."""
+    def run(self, *, say_begun: Callable[[], object] = lambda: None) -> None:
+        """Work until `stop`, then let the work in flight end, for up to 45 s.
+
+        Calls `say_begun` once nothing forbids the work (`restored.check_first`).
+        """
         restored.check_first(self._stopping.is_set)
         if self._stopping.is_set():
             return
+        say_begun()
         works = self._works()
         beside = [(threading.Thread(target=_apart, args=[work], daemon=True), must_end) for work, must_end in works]
         for thread, _ in beside:

@@ -1,4 +1,7 @@
-"""Reading settings from environment variables: each reader names the variable whose value it cannot take."""
+"""Reading settings from environment variables: each reader names the variable whose value it cannot take.
+
+A variable whose value is blank is as one that is not set.
+"""
 
 import math
 import re
@@ -15,7 +18,7 @@ from accounts.platforms.base import Connector
 from accounts.platforms.limits import Allowance
 from accounts.platforms.shapes import App
 
-FALSE = ("false", "off", "n", "no", "0", "")
+FALSE = ("false", "off", "n", "no", "0")
 ENCRYPTED = "REQUIRED"
 TLS_MODES = (ENCRYPTED, "VERIFY_CA", "VERIFY_IDENTITY")
 TLS_FILES = {"ssl_ca", "ssl_cert", "ssl_key"}
@@ -28,8 +31,11 @@ class Environment(environ.Env):
     """Reads variables; raises ImproperlyConfigured with the name of one whose value has the wrong type."""
 
     def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **_options: Any) -> Any:
-        """Return a variable's value, else the default; the library would read a value with $ first as another name."""
-        if var not in self.ENVIRON:
+        """Return a variable's value, or the default if it is blank or not set.
+
+        The library would read a value that begins with $ as another name.
+        """
+        if not self.ENVIRON.get(var, "").strip():
             return default
         try:
             return self.parse_value(self.ENVIRON[var], cast)
@@ -83,11 +89,11 @@ def _address(name: str, default: str) -> str:
 
 
 def database_address(name: str, default: str) -> str:
-    """Return the URL of a database; it may be empty only if the default is."""
+    """Return the URL of a database, which is empty only if the default is."""
     value = _address(name, default)
     parts = urlsplit(value)
     is_named = parts.scheme in ("sqlite", "mysql") and parts.path.strip("/") and not parts.fragment
-    if not (is_named and _has_known_options(parts)) and (value or default):
+    if value and not (is_named and _has_known_options(parts)):
         raise ImproperlyConfigured(
             f"{name} must be sqlite:///path or mysql://user:password@host:port/name. Behind a ? the latter takes "
             f"ssl_mode={', '.join(TLS_MODES[:-1])} or {TLS_MODES[-1]}, and the files ssl_ca, without which nothing can "
@@ -109,15 +115,20 @@ def _has_known_options(parts: SplitResult) -> bool:
 def base_address(name: str, default: str) -> str:
     """Return an http or https address that paths are appended to, without a slash at its end.
 
-    It may be empty only if the default is.
+    It is empty only if the default is.
     """
     value = _address(name, default).rstrip("/")
     parts = urlsplit(value)
     is_base = parts.scheme in ("http", "https") and parts.hostname and not re.search("[@?#]", value)
-    if not is_base and (value or default):
+    if value and not is_base:
         message = f"{name} must be an address such as https://posts.example.com, without a password, ? and #."
         raise ImproperlyConfigured(message)
     return value
+
+
+def is_set_to_nothing(name: str) -> bool:
+    """Whether a variable is set, and its value is blank."""
+    return not env.ENVIRON.get(name, "not set").strip()
 
 
 def redis_address(name: str, default: str) -> str:
@@ -135,31 +146,27 @@ def redis_address(name: str, default: str) -> str:
 
 
 def at_least(least: int, name: str, default: int) -> int:
-    """Return a whole number, or the default if it is empty; raises ImproperlyConfigured below `least`."""
-    value = env.int(name) if _is_given(name) else default
+    """Return a whole number; raises ImproperlyConfigured below `least`."""
+    value: int = env.int(name, default=default)
     if value < least:
         raise ImproperlyConfigured(f"{name} must be at least {least}.")
     return value
 
 
 def port(name: str, default: int) -> int:
-    """Return a port number, or the default if it is empty; raises ImproperlyConfigured if it is not 1 to 65535."""
-    value = env.int(name) if _is_given(name) else default
+    """Return a port number; raises ImproperlyConfigured if it is not 1 to 65535."""
+    value: int = env.int(name, default=default)
     if not 0 < value <= LAST_PORT:
         raise ImproperlyConfigured(f"{name} must be 1 to {LAST_PORT}.")
     return value
 
 
 def above_zero(name: str, default: float) -> float:
-    """Return a number, or the default if it is empty; raises ImproperlyConfigured if it is not more than 0."""
-    value = env.float(name) if _is_given(name) else default
+    """Return a number; raises ImproperlyConfigured if it is not more than 0."""
+    value: float = env.float(name, default=default)
     if not 0 < value < math.inf:
         raise ImproperlyConfigured(f"{name} must be more than 0.")
     return value
-
-
-def _is_given(name: str) -> bool:
-    return bool(env.str(name, default="").strip())
 
 
 def product(platform: type[Connector]) -> str:
@@ -174,10 +181,10 @@ def product(platform: type[Connector]) -> str:
 def hosts(name: str, default: list[str]) -> list[str]:
     """Return a list of host names, addresses and patterns as in Django's ALLOWED_HOSTS.
 
-    It may be empty only if there is a default.
+    Raises ImproperlyConfigured if it names none and has no default.
     """
-    given = _listed(name, default)
-    if not (given or default):
+    given = _listed(name) or default
+    if not given:
         raise _missing(name)
     if wrong := next((each for each in given if not HOST.fullmatch(each)), None):
         message = f"{name} must be names of hosts, without https:// and port, joined by commas: {wrong} is none."
@@ -185,13 +192,13 @@ def hosts(name: str, default: list[str]) -> list[str]:
     return given
 
 
-def _listed(name: str, default: list[str]) -> list[str]:
-    return [value for each in env.list(name, default=default) if (value := each.strip())]
+def _listed(name: str) -> list[str]:
+    return [value for each in env.list(name, default=[]) if (value := each.strip())]
 
 
 def networks(name: str) -> list[str]:
     """Return a list of IP addresses and networks; host names are refused, since their addresses may change."""
-    given = _listed(name, [])
+    given = _listed(name)
     for each in given:
         try:
             ip_network(each, strict=False)

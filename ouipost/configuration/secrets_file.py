@@ -14,12 +14,16 @@ from ouipost import folders
 
 ENCODING = "utf-8-sig"
 """UTF-8, with or without the byte order mark that some editors write."""
+NAMES = ("SECRET_KEY", "TOKEN_KEYS", "SIMULATOR_TOKEN")
 LINE = re.compile(r"\s*(#.*)?|(export )?\w+=.*")
 
 
 def load(home: Path) -> None:
-    """Read the stored secrets into environment variables that are not set; the first call generates them."""
+    """Read the stored secrets into environment variables that are blank or not set; the first call generates them."""
     folders.make(home)
+    for name in NAMES:
+        if not environ.Env.ENVIRON.get(name, "").strip():
+            environ.Env.ENVIRON.pop(name, None)
     path = path_in(home)
     if not path.exists():
         _create(path)

@@ -15,7 +15,7 @@ NAME = "CONCAT('ouipost ', SHA1(DATABASE()))"
 """Lock names are shared by all databases of a server, and have at most 64 characters."""
 ASK_FOR_SECONDS = 5
 """The lock is asked for repeatedly, since a connection with a read timeout would fail during a longer wait."""
-WAITING = "Another process is at work on the tables of this database: waiting for it to end."
+WAITING = "Another process is setting up this database: waiting for it to end."
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def wanted() -> str:
     The default of commands that people run is always text.
     """
     is_for_machines = os.environ.get("ENVIRONMENT") == "production" and not _is_run_by_a_person()
-    return os.environ.get("LOG_FORMAT", JSON if is_for_machines else TEXT)
+    return os.environ.get("LOG_FORMAT", "").strip() or (JSON if is_for_machines else TEXT)
 
 
 def _is_run_by_a_person() -> bool:

@@ -73,13 +73,13 @@ def _tracer() -> "Tracer":
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     about = {
-        "service.name": os.environ.get("OTEL_SERVICE_NAME", "ouipost"),
+        "service.name": os.environ.get("OTEL_SERVICE_NAME", "").strip() or "ouipost",
         "service.version": __version__,
         "deployment.environment.name": settings.ENVIRONMENT,
     }
     provider = TracerProvider(resource=Resource.create(about))
     endpoint = f"{settings.OTEL_EXPORTER_OTLP_ENDPOINT}/v1/traces"
-    timeout = None if any(name in os.environ for name in TIMEOUTS) else EXPORT_SECONDS
+    timeout = None if any(os.environ.get(name, "").strip() for name in TIMEOUTS) else EXPORT_SECONDS
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=timeout)))
     Finalize(None, provider.force_flush, args=(FLUSH_MS,), exitpriority=0)  # even if atexit is not called
     return provider.get_tracer("ouipost", __version__)

@@ -171,6 +171,35 @@ def test_who_reads_no_further_ends_a_command_without_a_traceback(tmp_path: Path)
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("> /dev/full", "CommandError: Something cannot be written: No space left on device.\n"),
+        (">&-", "CommandError: The standard output is closed: redirect it to a file.\n"),
+        (">&- 2>&-", ""),
+    ],
+)
+def test_what_cannot_be_printed_is_not_taken_for_a_find(output: str, told: str, tmp_path: Path) -> None:
+    command = ["sh", "-c", f"{sys.executable} manage.py prepare --dry-run {output}"]
+    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(tmp_path)}
+
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (3, told)
+
+
+def test_an_argument_that_is_no_text_is_refused_as_one(tmp_path: Path) -> None:
+    command = [sys.executable.encode(), b"manage.py", b"createapikey", b"Caf\xe9"]
+    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"CommandError: An argument is not text in UTF-8: Caf\\udce9\n"
+
+
 @pytest.mark.parametrize("step", ["execute_from_command_line", "django.setup"])
 def test_whoever_interrupts_a_command_sees_no_traceback(step: str, tmp_path: Path) -> None:
     interrupted = (

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -9,6 +10,7 @@ import pytest
 import requests
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from pytest_django import Settings
 
 from adminapi.management import demo
 from adminapi.management.client import Client, ClientError
@@ -122,6 +124,15 @@ def test_a_dry_run_says_that_the_demo_is_there(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(demo, "load", lambda: made)
 
     assert run("load_demo", "--dry-run") == "Would make nothing, for it is there.\n"
+
+
+@pytest.mark.parametrize("kept", ["", "[]", '{"api_key": "x"}'])
+def test_a_demo_whose_file_is_damaged_says_which_to_delete(kept: str, settings: Settings, tmp_path: Path) -> None:
+    settings.OUIPOST_HOME = tmp_path
+    (tmp_path / "demo.json").write_text(kept)
+
+    with pytest.raises(CommandError, match=r"demo\.json is damaged: delete it"):
+        run("load_demo", "--dry-run")
 
 
 def test_where_logs_are_json_the_demo_prints_its_key_in_a_line_and_nowhere_its_password(

@@ -45,6 +45,38 @@ def test_the_old_one_holds_no_longer_than_the_key(arguments: list[str]) -> None:
     assert run(key.pk, *arguments).endswith("until 2026-11-26 00:00 UTC.\n")
 
 
+@time_machine.travel(NOW, tick=False)
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"], ["--json"]])
+def test_a_second_rotation_within_the_day_ends_no_secret_unless_it_is_told_to(arguments: list[str]) -> None:
+    key, old = make_key()
+    second = json.loads(run(key.pk, "--json"))["new_api_key"]
+
+    with pytest.raises(CommandError) as refused:
+        run(key.pk, *arguments)
+    for secret in (old, second):
+        assert identify(secret, address="192.0.2.1", now=NOW)[0] == key
+    third = json.loads(run(key.pk, "--again", "--json"))["new_api_key"]
+
+    assert str(refused.value) == (
+        "The key was rotated before: its older secret is valid until 2026-11-26 12:00 UTC, and another rotation would "
+        "end it at once. Rotate it after that, or with --again."
+    )
+    assert refused.value.returncode == 1
+    for secret in (second, third):
+        assert identify(secret, address="192.0.2.1", now=NOW)[0] == key
+    with pytest.raises(InvalidApiKey):
+        identify(old, address="192.0.2.1", now=NOW)
+
+
+def test_a_rotation_after_the_day_needs_no_more_than_the_first() -> None:
+    key, _ = make_key()
+    with time_machine.travel(NOW, tick=False):
+        run(key.pk)
+
+    with time_machine.travel(NOW + GRACE, tick=False):
+        assert "pk_live_" in run(key.pk)
+
+
 def test_people_are_told_to_store_it_and_how_long_the_old_one_holds() -> None:
     key, _ = make_key()
 

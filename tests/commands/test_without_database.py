@@ -3,10 +3,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,46 @@ def test_a_command_that_finds_no_database_or_an_empty_one_says_what_to_run(
     assert (status, output if "--json" in command else "") == (3, "")
     assert all(words in said for words in says)
     assert "Traceback" not in said
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize(("kept", "why"), [(0, "file is not a database"), (100, "database disk image is malformed")])
+@pytest.mark.parametrize("command", ["stuck", "serve", "migrate"])
+def test_a_damaged_file_is_no_find_and_is_told_with_where_to_read_how_to_restore(
+    tmp_path: Path, command: str, kept: int, why: str
+) -> None:
+    path = damaged(tmp_path / "x.sqlite3", kept=kept)
+
+    status, _, said = run(tmp_path, command, DATABASE_URL=f"sqlite:///{path}", PORT=str(free_port()))
+
+    assert (status, said) == (
+        3,
+        f"CommandError: The file of a database is damaged ({why}): stop everything and restore a backup, as "
+        "docs/operations/backup.md says.\n",
+    )
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize("kept", [0, 100])
+def test_the_doctor_names_a_damaged_file(tmp_path: Path, kept: int) -> None:
+    path = damaged(tmp_path / "x.sqlite3", kept=kept)
+
+    status, told, said = run(tmp_path, "doctor", "--json", DATABASE_URL=f"sqlite:///{path}")
+
+    found = next(check for check in json.loads(told)["checks"] if check["name"] == "database")
+    assert (status, found["status"], said) == (1, "wrong", "")
+    assert "docs/operations/backup.md" in found["action"]
+
+
+def damaged(path: Path, *, kept: int) -> Path:
+    """Make a database of which no more than the first bytes are left as they were."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE x (y)")
+        database.commit()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:kept] + b"\xff" * (len(whole) - kept))
+    return path
 
 
 CELERY = ("-m", "celery", "-A", "ouipost", "--quiet")

@@ -81,6 +81,15 @@ def test_the_worker_stops_when_it_is_asked_to(
     database.close()
 
 
+@pytest.mark.thorough
+@pytest.mark.any_database
+def test_a_worker_without_the_right_keys_does_not_say_that_it_runs(environment: dict[str, str]) -> None:
+    done = manage(environment | {"TOKEN_KEYS": "none"}, "work")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Oui Post does not start: TOKEN_KEYS" in done.stderr
+
+
 @pytest.mark.parametrize(("options", "runs"), [([], ["web", "worker"]), (["--demo"], ["web", "worker", "demo"])])
 def test_serve_migrates_and_becomes_what_keeps_web_and_worker_running(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, options: list[str], runs: list[str]

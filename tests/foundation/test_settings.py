@@ -1,6 +1,7 @@
 """Embedded mode starts with nothing; production refuses to start half-configured."""
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -182,7 +183,7 @@ def test_what_is_neither_true_nor_false_is_refused(tmp_path: Path, name: str) ->
     assert f"{name} cannot be read: ture is neither true nor false." in refusal(tmp_path, **{name: "ture"})
 
 
-@pytest.mark.parametrize(("given", "is_on"), [("True", True), ("1", True), ("OFF", False), ("0", False), ("", False)])
+@pytest.mark.parametrize(("given", "is_on"), [("True", True), ("1", True), ("OFF", False), ("0", False)])
 def test_words_for_true_and_false(tmp_path: Path, given: str, is_on: bool) -> None:
     assert started(tmp_path, SIMULATOR=given)["SIMULATOR"] is is_on
 
@@ -191,11 +192,6 @@ def test_what_may_be_called_must_be_names_and_networks(tmp_path: Path) -> None:
     said = refusal(tmp_path, OUTBOUND_ALLOW="pds.example.lan,10.1.0.0/16,http://pds.example.lan")
 
     assert "OUTBOUND_ALLOW takes host names and CIDRs, not 'http://pds.example.lan'" in said
-
-
-def test_an_empty_address_of_a_database_is_refused_but_the_replicas(tmp_path: Path) -> None:
-    assert "DATABASE_URL must be sqlite:///path" in refusal(tmp_path, DATABASE_URL="")
-    started(tmp_path, DATABASE_REPLICA_URL="")
 
 
 @pytest.mark.parametrize("name", ["PUBLIC_BASE_URL", "NETWORK_GATEWAY"])
@@ -352,9 +348,21 @@ def test_names_of_hosts_as_people_write_them(tmp_path: Path) -> None:
     assert started(tmp_path, ALLOWED_HOSTS="*")["ALLOWED_HOSTS"] == ["*"]
 
 
-@pytest.mark.parametrize("name", ["PORT", "WEB_THREADS", "REDIS_TIMEOUT"])
-def test_a_number_that_is_left_empty_has_its_default(tmp_path: Path, name: str) -> None:
-    assert started(tmp_path, **{name: ""})[name] == started(tmp_path)[name]
+EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text()
+NAMES = set(re.findall(r"^# ([A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)) - {"OUIPOST_HOME", "CELERY_BROKER_URL"}
+
+
+@pytest.mark.parametrize("given", [{}, PRODUCTION], ids=["embedded", "production"])
+@pytest.mark.parametrize("blank", ["", " "], ids=["empty", "space"])
+def test_a_setting_that_is_left_blank_has_its_default(tmp_path: Path, given: dict[str, str], blank: str) -> None:
+    assert len(NAMES) > 90
+
+    assert settings_of(tmp_path, **dict.fromkeys(NAMES, blank) | given) == settings_of(tmp_path, **given)
+
+
+def settings_of(home: Path, **variables: str) -> dict[str, object]:
+    """Return the settings but those of the theme, which hold functions."""
+    return started(home, **variables) | {"UNFOLD": None}
 
 
 @pytest.mark.parametrize(

@@ -271,6 +271,16 @@ def test_a_home_that_does_not_exist_is_named_and_not_made(tmp_path: Path) -> Non
 
 
 @pytest.mark.any_database
+def test_embedded_mode_does_not_make_a_home_in_order_to_examine_it(tmp_path: Path) -> None:
+    home = tmp_path / "misspelled"
+
+    found = examine({"PATH": os.environ["PATH"], "OUIPOST_HOME": str(home)})
+
+    assert (found.code, found.wrong, home.exists()) == (1, {"settings"}, False)
+    assert f"OUIPOST_HOME, {home}, does not exist" in found.checks["settings"]["message"]
+
+
+@pytest.mark.any_database
 def test_a_key_ring_that_does_not_open_what_is_stored(patient: Patient) -> None:
     found = patient.diagnosis(TOKEN_KEYS=OTHER_KEY)
     renamed = patient.diagnosis(TOKEN_KEYS=OTHER_KEY.replace("k1", "k2"))

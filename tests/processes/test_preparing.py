@@ -1,4 +1,4 @@
-"""Whoever prepares the databases does it alone, and who comes second finds it done."""
+"""Whoever prepares or fills the databases does it alone, and who comes second finds it done."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,11 @@ with advisory_lock(connection):
     Path({mark!r}).touch()
     signal.pause()
 """
-WAITING = "Another process is at work on the tables of this database: waiting for it to end."
+COUNTED = """
+from workspaces.models import ApiKey, User, Workspace
+print(*(model.objects.count() for model in (User, Workspace, ApiKey)))
+"""
+WAITING = "Another process is setting up this database: waiting for it to end."
 
 
 @pytest.fixture
@@ -53,3 +57,15 @@ def test_one_that_dies_at_it_keeps_the_next_waiting_no_longer(product: Product) 
 
     wait_for(lambda: waits.poll() is not None, what="the second to end", seconds=600)
     assert waits.returncode == 0, product.log()
+
+
+def test_several_that_make_the_first_workspace_at_once_make_one(product: Product) -> None:
+    product.migrate()
+    given = ("--email", "ops@example.com", "--password", "a long pass phrase", "--workspace", "Shop")
+    several = [product.start("manage.py", "bootstrap", *given) for _ in range(4)]
+
+    wait_for(lambda: all(each.poll() is not None for each in several), what="all to end", seconds=600)
+
+    assert [each.returncode for each in several] == [0] * 4, product.log()
+    assert product.manage("shell", "-v", "0", "-c", COUNTED).split() == ["1", "1", "1"]
+    assert product.log().count("api_key: pk_live_") == 1

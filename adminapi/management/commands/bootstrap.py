@@ -7,18 +7,19 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandParser
-from django.db import transaction
+from django.db import connection, transaction
 
 from adminapi.management.arguments import WrongArgument, require_text
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from adminapi.management.bootstrap import NAME_LENGTH, Bootstrapped, bootstrap
+from ouipost.db.advisory_lock import advisory_lock
 from workspaces.models import Mode, Tier, User
 
 
 class Command(OperatorCommand):
     help = (
         "Create the first administrator, a workspace and an API key, and show the key: it is shown only once. What "
-        "exists already is left as it is, so this can be run again."
+        "exists already is left as it is, so this can be run again, also by several machines at once."
     )
     details = """
 Without --password it is asked for, or read from the standard input: what stands in a command's arguments can be seen by
@@ -43,9 +44,11 @@ Exits with 2 if the e-mail address, the password or the name will not do."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_text("--workspace", options["workspace"], most=NAME_LENGTH)
+        password = _typed() if options["password"] is None else options["password"]  # nobody waits while it is typed
         try:
-            with transaction.atomic():  # no key is created that cannot be shown
-                made = self._bootstrap(options)
+            # The second of two at once finds what the first made; no key is created that cannot be shown.
+            with advisory_lock(connection), transaction.atomic():
+                made = self._bootstrap(options, password)
                 transaction.set_rollback(options["dry_run"])
                 (self._say_nothing_was_done if options["dry_run"] else self._say)(made)
         except ValidationError as error:
@@ -61,10 +64,10 @@ Exits with 2 if the e-mail address, the password or the name will not do."""
         if not made.secret:
             self.say("The key was created before and cannot be shown again: `createapikey` makes another.")
 
-    def _bootstrap(self, options: dict[str, Any]) -> Bootstrapped:
+    def _bootstrap(self, options: dict[str, Any], password: str) -> Bootstrapped:
         return bootstrap(
             email=options["email"],
-            password=_typed() if options["password"] is None else options["password"],
+            password=password,
             workspace_name=options["workspace"],
             mode=options["mode"],
             tier=options["tier"],

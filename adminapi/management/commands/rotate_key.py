@@ -1,5 +1,6 @@
 """`manage.py rotate_key`: another secret for an API key."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -13,32 +14,41 @@ from ouipost.moments import written_in_utc
 from workspaces.keys.services import KeyRevoked, grace_ends, require_working, rotate_key
 from workspaces.models import ApiKey
 
+MINUTES = "%Y-%m-%d %H:%M UTC"
+
 
 class Command(OperatorCommand):
     help = (
-        "Give an API key a new secret and show it: it is shown only once. The old one stays valid for another 24 hours."
+        "Give an API key a new secret and show it: it is shown only once. The old one stays valid for another 24 "
+        "hours; within them the key is rotated again only with --again."
     )
     details = """
 Examples:
   manage.py rotate_key key_019a2b3c… --dry-run
   manage.py rotate_key key_019a2b3c… --json    {"id", "new_api_key", "old_key_expires_at"}
 
-Exits with 1 if the key was revoked or has expired, and with 2 if there is no such key."""
+Exits with 1 if the key was revoked, has expired or was rotated within the last 24 hours, and with 2 if there is no such
+key."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key_id", metavar="KEY_ID", help="as `GET /admin/keys` shows it")
+        parser.add_argument(
+            "--again", action="store_true", help="even if the secret from before the last rotation ends at once by it"
+        )
         add_dry_run(parser, "what would be done")
         add_json(parser)
 
     @transaction.atomic  # a secret that cannot be shown is not given
     def handle(self, *args: Any, **options: Any) -> None:
-        key = ApiKey.objects.filter(pk=options["key_id"]).first()
+        key = ApiKey.objects.select_for_update().filter(pk=options["key_id"]).first()  # of two at once, one is refused
         if key is None:
             raise WrongArgument(f"There is no key {options['key_id']}.")
         now, secret = timezone.now(), ""
         ends_at = grace_ends(key, now=now)
         try:
             require_working(key, now=now)
+            if not options["again"]:
+                _require_one_secret(key, now=now)
             if not options["dry_run"]:
                 key, secret = rotate_key(key, actor=self.actor, now=now)
         except KeyRevoked as error:
@@ -49,6 +59,16 @@ Exits with 1 if the key was revoked or has expired, and with 2 if there is no su
         self.show(shown)
         if secret:
             self.say(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")
-            self.say(f"The old one stays valid until {ends_at:%Y-%m-%d %H:%M} UTC.")
+            self.say(f"The old one stays valid until {ends_at:{MINUTES}}.")
         else:
-            self.say(f"{key} would get a new secret; the old one would stay valid until {ends_at:%Y-%m-%d %H:%M} UTC.")
+            self.say(f"{key} would get a new secret; the old one would stay valid until {ends_at:{MINUTES}}.")
+
+
+def _require_one_secret(key: ApiKey, *, now: datetime) -> None:
+    """Raise CommandError while a secret from before the last rotation is valid: programs may still use it."""
+    until = key.previous_expires_at
+    if until is not None and until > now:
+        raise CommandError(
+            f"The key was rotated before: its older secret is valid until {until:{MINUTES}}, and another rotation "
+            "would end it at once. Rotate it after that, or with --again."
+        )

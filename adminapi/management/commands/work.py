@@ -39,9 +39,7 @@ TOKEN_KEYS does not open what is stored. A database that does not answer, or is 
         when_told_to_stop(lambda *_: worker.stop())
         if options["parent"]:
             threading.Thread(target=stop_with, args=(options["parent"], worker), daemon=True).start()
-        self.stdout.write("The worker runs.")
-        self.stdout.flush()
-        worker.run()
+        worker.run(say_begun=lambda: self.say("The worker runs."))
         self.stdout.write("The worker has stopped.")
         if worker.is_held_up:
             self.stdout.flush()
