@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from accounts import connecting, hooks, registry, tokens
 from accounts.models import Network, SocialAccount
 from accounts.platforms.errors import AuthExpired, RateLimited, Rejected, Unavailable, WhoActs
+from accounts.platforms.limits import Allowance
 from accounts.platforms.shapes import AccountNumbers, Candidate, Demographics, Profile, Published, Tokens
 from accounts.services import disconnect
 from analytics import discovery, reading, sync
@@ -238,6 +240,47 @@ def test_a_post_that_always_fails_does_not_keep_the_others_waiting(
 
     assert [remote_ids for _, remote_ids in network.asked] == [["1"], ["2"], ["3"], ["1"]]
     assert (numbers_of(bad).read_at, {numbers_of(each).read_at for each in good}) == (None, {time.now})
+
+
+def test_an_account_whose_own_numbers_are_refused_has_its_posts_read(
+    account: SocialAccount, network: FakeNumbers, time: Time
+) -> None:
+    [target] = publish(account, "1")
+    AccountSync.objects.update(account_due_at=time.now)
+    network.account = REFUSED
+    time.pass_by(minutes=15)
+
+    [result] = read_due()
+
+    assert (result.error, numbers_of(target).read_at) == (REFUSED, time.now)
+    row = sync_of(account)
+    assert (row.failures, row.due_at, row.account_due_at) == (0, time.now + 15 * MINUTE, time.now + HOUR)
+    assert (status_of(account), told("account.error")) == ("active", 0)
+
+
+@pytest.fixture
+def scarce(network: FakeNumbers, settings: Settings) -> FakeNumbers:
+    """A network that allows an account two requests at once, and then two per hour; each post costs one."""
+    settings.NETWORK_READ_BUDGET = settings.NETWORK_READ_BUDGET | {"facebook": Allowance(most=4, seconds=3600)}
+    network.metrics_batch = network.cost = 1  # type: ignore[misc]
+    return network
+
+
+def test_an_account_with_a_budget_is_read_daily_however_much_it_posts(
+    account: SocialAccount, scarce: FakeNumbers, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeNumbers, "metrics_requests", lambda self, remote_id, posts: posts or 2)
+    read_at = []
+    for number in range(6 * 24):
+        publish(account, f"{number}a", f"{number}b")
+        time.pass_by(minutes=30)
+        asked = len(scarce.asked)
+        read_due()
+        read_at += [time.now for _, posts in scarce.asked[asked:] if not posts]
+
+    assert len(read_at) == 2
+    assert read_at[1] - read_at[0] <= DAY + 2 * HOUR
+    assert any(posts for _, posts in scarce.asked[-3:])
 
 
 def test_a_post_that_is_refused_is_put_off_and_the_account_goes_on_as_if_nothing_was(
@@ -813,17 +856,18 @@ def test_a_reading_goes_on_to_no_other_call_once_its_process_is_told_to_stop(
 
     if stops_at == "posts":
         network.meanwhile = syncer.stop
-    network.account = stop_and_count
-    network.shown = lambda: pytest.fail("The profile was asked for.")
+    else:
+        network.account = stop_and_count
+        network.shown = lambda: pytest.fail("The profile was asked for.")
 
     syncer.run()
 
-    assert [len(posts) for _, posts in network.asked] == ([1] if stops_at == "posts" else [1, 1, 0])
-    assert Snapshot.objects.count() == (1 if stops_at == "posts" else 2)
+    assert [len(posts) for _, posts in network.asked] == ([0, 1] if stops_at == "posts" else [0])
+    assert Snapshot.objects.count() == (1 if stops_at == "posts" else 0)
     row = sync_of(account)
     assert (row.lease_until, row.failures, row.error) == (None, 0, None)
     assert row.due_at is not None
-    assert (row.due_at <= claims.database_now()) == (stops_at == "posts")
+    assert row.due_at <= claims.database_now()
 
 
 @pytest.mark.django_db(transaction=True)
