@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
+
 from accounts import allowance, calls, registry, tokens
 from accounts.platforms.base import Connector
 from accounts.platforms.errors import PlatformError, Rejected, Unavailable, WhoActs
@@ -32,6 +34,8 @@ AT_ONCE = 200
 """Posts that one claim reads at most."""
 AHEAD = QUARTER / 15
 """Posts due this soon are read along: they cost few further requests, or none."""
+NEW = Q(due_at__lte=F("published_at") + QUARTER)
+"""Posts that were never asked for go first: where a budget allows few requests, the old ones may take days."""
 TOKEN_WAIT_SECONDS = 5
 REFUSALS = 3
 """After so many refused batches in a row, an account is left alone."""
@@ -76,7 +80,8 @@ def load_all(held: Sequence[Claim]) -> list[Due | None]:
 
 
 def _due(sync: AccountSync, *, now: datetime) -> Due:
-    rows = TargetNumbers.objects.filter(account=sync.account, due_at__lte=now + AHEAD).order_by("due_at", "pk")
+    rows = TargetNumbers.objects.filter(account=sync.account, due_at__lte=now + AHEAD)
+    rows = rows.order_by(ExpressionWrapper(NEW, output_field=BooleanField()).desc(), "due_at", "pk")
     found = list(rows.values_list("pk", "target__remote_id", "target__url")[:AT_ONCE])
     wants_account = sync.account_due_at <= now + AHEAD
     return Due(

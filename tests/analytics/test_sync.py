@@ -283,6 +283,20 @@ def test_an_account_with_a_budget_is_read_daily_however_much_it_posts(
     assert any(posts for _, posts in scarce.asked[-3:])
 
 
+def test_a_new_post_is_read_before_the_many_old_ones_that_a_budget_keeps_waiting(
+    account: SocialAccount, scarce: FakeNumbers, time: Time
+) -> None:
+    publish(account, *(f"old {number}" for number in range(8)))
+    TargetNumbers.objects.update(published_at=time.now - 3 * DAY, due_at=time.now - 2 * HOUR)
+    publish(account, "new")
+    read_soon(AccountSync.objects.all(), now=time.now)
+    AccountSync.objects.update(account_due_at=time.now + DAY)
+
+    read_due()
+
+    assert [posts for _, posts in scarce.asked] == [["new"], ["old 0"]]
+
+
 def test_a_post_that_is_refused_is_put_off_and_the_account_goes_on_as_if_nothing_was(
     account: SocialAccount, network: FakeNumbers, time: Time
 ) -> None:
