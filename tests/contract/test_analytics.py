@@ -456,6 +456,25 @@ def test_what_a_post_gained_first_stays_first_when_its_workspace_gets_another_zo
     assert [row["impressions"] for row in rows] == ["100", "30"]
 
 
+@pytest.mark.parametrize(
+    ("cut", "timestamps"),
+    [("hour", ["2024-01-21T14:00:00Z", "2024-01-21T15:00:00Z"]), ("day", ["2024-01-21T00:00:00Z"])],
+)
+def test_what_was_read_before_a_clock_was_set_back_counts_from_the_publication(
+    api: ApiClient, workspace: Workspace, cut: str, timestamps: list[str]
+) -> None:
+    [account] = connect_all(workspace, "facebook")
+    target = publish(account, at=day(21, 14))
+    path = f"/api/posts/{target.post_id}/analytics?granularity={cut}"
+
+    for at, gained in ((day(20, 23), 10), (day(21, 12), 20), (day(21, 15), 40)):
+        read(account, at=at, posts={target.pk: counts(gained, 1)})
+        timeline = get(api, path)["analytics"]["timeline"]
+        assert sum(each["impressions"] for each in timeline) == gained
+
+    assert [each["timestamp"] for each in timeline] == timestamps
+
+
 @pytest.mark.parametrize("cut", ["hour", "day", "week", "month"])
 def test_a_post_that_gained_nothing_has_zeros_of_what_its_network_tells(
     api: ApiClient, workspace: Workspace, cut: str
