@@ -10,7 +10,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts import pauses
-from accounts.models import AccountStatus, Network, Pause
+from accounts.models import AccountStatus, Network, Pause, SocialAccount
+from accounts.platforms.errors import ErrorCode
 from accounts.shares import key_of, parts_of
 from analytics.discovery import discover
 from analytics.models import AccountSync, TargetNumbers
@@ -109,11 +110,28 @@ def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counte
 
 @transaction.atomic
 def read_soon(syncs: QuerySet[AccountSync], *, now: datetime) -> int:
-    """Make all readings of these accounts due, except accounts being read now; returns the number of accounts."""
+    """Make all readings of these accounts due, except accounts being read now; returns the number of accounts that are
+    read at once. Where a network has said how long to wait, the readings wait for that.
+    """
     free = syncs.filter(claims.is_free(now))
     pks = list(free.select_for_update().order_by("pk").values_list("pk", flat=True))
     TargetNumbers.objects.filter(account__in=pks, due_at__gt=now).update(due_at=now)
-    return AccountSync.objects.filter(pk__in=pks).update(due_at=now, account_due_at=now)
+    rows = AccountSync.objects.filter(pk__in=pks)
+    limited = list(_limited(rows, now=now).values_list("pk", flat=True))
+    rows.update(account_due_at=now)
+    return rows.exclude(pk__in=limited).update(due_at=now)
+
+
+def begin_anew(account: SocialAccount, now: datetime) -> None:
+    """Forget the failures of an account that was signed in to again, and make it due; a network's limit still holds."""
+    failed = AccountSync.objects.filter(pk=account.pk, failures__gt=0)
+    if not _limited(failed, now=now).exists():
+        failed.update(failures=0, error=None, due_at=now, account_due_at=now)
+
+
+def _limited(rows: QuerySet[AccountSync], *, now: datetime) -> QuerySet[AccountSync]:
+    """Match accounts whose network has said that it takes no more requests before they are due."""
+    return rows.filter(due_at__gt=now, failures__gt=0, error__code=ErrorCode.RATE_LIMITED_BY_PLATFORM)
 
 
 def read_before_posts(now: datetime) -> int:

@@ -258,6 +258,46 @@ def test_an_account_whose_own_numbers_are_refused_has_its_posts_read(
     assert (status_of(account), told("account.error")) == ("active", 0)
 
 
+def sign_in_again(account: SocialAccount, now: Any) -> None:
+    tokens = Tokens(access_token="again")
+    again = Candidate(remote_id=account.remote_id, type="page", profile=Profile(name="Paper"), tokens=tokens)
+    connecting.connect(account.workspace, platform=account.platform, candidate=again, actor=SYSTEM, now=now)
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["connected", "disconnected"])
+def test_an_account_that_was_signed_in_to_again_is_read_at_once_and_its_failures_are_forgotten(
+    account: SocialAccount, network: FakeNumbers, time: Time, is_gone: bool
+) -> None:
+    [target] = publish(account, "1")
+    network.posts["1"] = DOWN
+    for _ in range(8):
+        time.now = max(sync_of(account).due_at, time.now)
+        read_due()
+    if is_gone:
+        disconnect(account, actor=SYSTEM, now=time.now)
+    network.posts.clear()
+
+    sign_in_again(account, time.now)
+
+    row = sync_of(account)
+    assert (row.failures, row.error, row.due_at) == (0, None, time.now)
+    read_due()
+    assert numbers_of(target).read_at == time.now
+
+
+def test_a_new_sign_in_does_not_end_the_wait_that_a_network_asked_for(
+    account: SocialAccount, network: FakeNumbers, time: Time
+) -> None:
+    publish(account, "1")
+    network.posts["1"] = RateLimited("Not before tomorrow.", retry_after=86_400)
+    time.pass_by(minutes=15)
+    read_due()
+
+    sign_in_again(account, time.now)
+
+    assert (sync_of(account).failures, sync_of(account).due_at) == (1, time.now + DAY)
+
+
 @pytest.fixture
 def scarce(network: FakeNumbers, settings: Settings) -> FakeNumbers:
     """A network that allows an account two requests at once, and then two per hour; each post costs one."""
@@ -1050,6 +1090,23 @@ def test_an_account_that_is_to_be_read_soon_is_alone_with_its_posts(
     assert set(TargetNumbers.objects.filter(account=other.pk).values_list("due_at", flat=True)) == {
         time.now + 15 * MINUTE
     }
+
+
+@pytest.mark.parametrize(("error", "waits"), [(RateLimited("Later.", retry_after=7200), True), (DOWN, False)])
+def test_what_is_to_be_read_soon_still_waits_for_as_long_as_its_network_limits_it(
+    account: SocialAccount, network: FakeNumbers, time: Time, error: Unavailable, waits: bool
+) -> None:
+    publish(account, "1")
+    network.posts["1"] = error
+    time.pass_by(minutes=15)
+    read_due()
+    limited_until = sync_of(account).due_at
+
+    count = read_soon(AccountSync.objects.all(), now=time.now)
+
+    row = sync_of(account)
+    assert (count, row.due_at) == ((0, limited_until) if waits else (1, time.now))
+    assert (row.account_due_at, numbers_of(Target.objects.get()).due_at) == (time.now, time.now)
 
 
 @pytest.mark.parametrize(
