@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from accounts import pauses
 from accounts.models import AccountStatus, Network, Pause, SocialAccount
 from accounts.platforms.errors import ErrorCode
-from accounts.shares import key_of, parts_of
+from accounts.shares import key_of, parts_of, servers
 from analytics.discovery import discover
 from analytics.models import AccountSync, TargetNumbers
 from analytics.plan import DAILY, HOURLY
@@ -26,6 +26,8 @@ from posts.models import Target
 
 LOOK_AHEAD = 4
 LOOKS = 4
+SERVERS_PART = 4
+"""One self-hosted server may have this part of its network's share: one that hangs must leave places to the others."""
 BEFORE_POSTS = engine_time(3 * 3600)
 AT_ONCE = 500
 
@@ -36,10 +38,18 @@ class ClaimedAccount:
 
     claim: Claim
     network: str
+    server: str = ""
+    """The key of its self-hosted server, if it is on one."""
+
+    @property
+    def keys(self) -> list[str]:
+        """Return what it takes a place of."""
+        return [self.network, *filter(None, [self.server])]
 
 
 class Syncer(Engine[ClaimedAccount]):
-    """One process's share of the syncing; at most half of its threads wait for the same network.
+    """One process's share of the syncing; at most half of its threads wait for the same network, and an eighth for
+    the same self-hosted server.
 
     `workspace_id` limits it to one workspace; `tell` is called with the result of each account read.
     """
@@ -67,7 +77,7 @@ class Syncer(Engine[ClaimedAccount]):
         return claim_accounts(
             free,
             share=max(1, self._threads // 2),
-            busy=Counter(job.network for job in running),
+            busy=Counter(key for job in running for key in job.keys),
             workspace_id=self._workspace_id,
         )
 
@@ -83,27 +93,35 @@ class Syncer(Engine[ClaimedAccount]):
 def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: str) -> list[ClaimedAccount]:
     """Claim up to `limit` accounts with something due, the longest due first.
 
-    No network gets more than its share, including the accounts that are being read already.
+    No network gets more than its share, and no self-hosted server more than a quarter of that, or one place; `busy` has
+    those of the accounts that are being read already.
     """
     due = due_accounts(claims.database_now(), workspace_id=workspace_id).order_by("due_at", "pk")
-    networks = _choose(due, limit=limit, share=share, taken=Counter(busy))
-    held = claims.claim_chosen(AccountSync.objects.all(), list(networks), lease=engine_time(LEASE_SECONDS))
-    return [ClaimedAccount(claim=claim, network=networks[claim.pk]) for claim in held]
+    places = _choose(due, limit=limit, share=share, taken=Counter(busy))
+    held = claims.claim_chosen(AccountSync.objects.all(), list(places), lease=engine_time(LEASE_SECONDS))
+    return [ClaimedAccount(claim=claim, network=places[claim.pk][0], server=places[claim.pk][1]) for claim in held]
 
 
-def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counter[str]) -> dict[str, str]:
-    """Return accounts with their networks; if one network fills the candidates, the search goes on without it."""
-    chosen: dict[str, str] = {}
+def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counter[str]) -> dict[str, tuple[str, str]]:
+    """Return accounts with their networks and servers; if one of these fills the candidates, the search goes on
+    without it.
+    """
+    chosen = dict[str, tuple[str, str]]()
+    known, of_server = dict[str, str](), max(1, share // SERVERS_PART)
     for _ in range(LOOKS):
         full = [network for network, count in taken.items() if count >= share]
-        rows = _without(due, full).exclude(pk__in=chosen)[: limit * LOOK_AHEAD]
-        found = list(rows.values_list("pk", "account__platform", "account__workspace__mode"))
-        for pk, platform, mode in found:
-            network = key_of(platform, mode)
-            if taken[network] < share and len(chosen) < limit:
-                chosen[pk] = network
-                taken[network] += 1
-        if len(chosen) == limit or len(found) < limit * LOOK_AHEAD:
+        crowded = [pk for pk, server in known.items() if taken[server] >= of_server]
+        size = limit * LOOK_AHEAD + 2 * len(crowded)  # a crowded server may have many more accounts
+        rows = _without(due, full).exclude(pk__in=[*chosen, *crowded])[:size]
+        columns = rows.values_list("pk", "account__platform", "account__workspace__mode")
+        found = {pk: key_of(platform, mode) for pk, platform, mode in columns}
+        known |= servers(found)
+        for pk, network in found.items():
+            server = known.get(pk, "")
+            if taken[network] < share and taken[server] < of_server and len(chosen) < limit:
+                chosen[pk] = network, server
+                taken.update(filter(None, chosen[pk]))
+        if len(chosen) == limit or len(found) < size:
             break
     return chosen
 

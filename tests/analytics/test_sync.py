@@ -3,7 +3,7 @@
 import threading
 import time as real_time
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from accounts import connecting, hooks, registry, tokens
 from accounts.models import Network, SocialAccount
 from accounts.platforms.errors import AuthExpired, RateLimited, Rejected, Unavailable, WhoActs
 from accounts.platforms.limits import Allowance
-from accounts.platforms.shapes import AccountNumbers, Candidate, Demographics, Profile, Published, Tokens
+from accounts.platforms.shapes import Account, AccountNumbers, Candidate, Demographics, Profile, Published, Tokens
 from accounts.services import disconnect
 from analytics import discovery, reading, sync
 from analytics.discovery import discover, discover_all
@@ -271,7 +271,7 @@ def test_an_account_that_was_signed_in_to_again_is_read_at_once_and_its_failures
     [target] = publish(account, "1")
     network.posts["1"] = DOWN
     for _ in range(8):
-        time.now = max(sync_of(account).due_at, time.now)
+        time.now = max(sync_of(account).due_at or time.now, time.now)
         read_due()
     if is_gone:
         disconnect(account, actor=SYSTEM, now=time.now)
@@ -625,6 +625,65 @@ def test_a_network_with_much_that_is_due_for_longest_hides_no_other(workspace: W
     jobs = claim_accounts(2, share=1, busy=Counter(), workspace_id="")
 
     assert {job.network for job in jobs} == {"sandbox:facebook", "sandbox:twitter"}
+
+
+def on_server(workspace: Workspace, host: str, count: int) -> list[SocialAccount]:
+    """Connect accounts on somebody's own Bluesky server."""
+    metadata = {"service": f"https://{host}"}
+    return [connect(workspace, f"{host} {each}", platform="bluesky", metadata=metadata) for each in range(count)]
+
+
+def test_no_server_of_somebodys_own_gets_more_than_a_quarter_of_its_networks_share(
+    workspace: Workspace, time: Time
+) -> None:
+    many, few = on_server(workspace, "many.example", 60), on_server(workspace, "few.example", 1)
+    usual = on_server(workspace, "bsky.social", 5)
+    AccountSync.objects.filter(account__in=many).update(due_at=time.now - HOUR)
+    AccountSync.objects.exclude(account__in=many).update(due_at=time.now)
+
+    jobs = claim_accounts(10, share=8, busy=Counter(), workspace_id="")
+    others = claim_accounts(10, share=8, busy=Counter(key for job in jobs for key in job.keys), workspace_id="")
+
+    assert {job.claim.pk for job in jobs[:2]} < {each.pk for each in many}
+    assert {job.claim.pk for job in jobs[2:]} == {each.pk for each in [*few, *usual]}
+    assert [job.claim.pk for job in others] == []
+
+
+class HangingServer(FakeNumbers):
+    """Answers for accounts on `hangs.example` only once it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[str] = []
+        self.may_answer, self.others_read = threading.Event(), threading.Event()
+
+    def account_metrics(self, session: Any, account: Account, *, now: datetime) -> AccountNumbers:
+        if account.remote_id.startswith("hangs"):
+            self.held.append(account.remote_id)
+            self.may_answer.wait(RUN_SECONDS)
+        elif sum(name.startswith("works") for name, _ in self.asked) == 2:
+            self.others_read.set()
+        return super().account_metrics(session, account, now=now)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_hangs_holds_up_no_other(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = HangingServer()
+    monkeypatch.setattr(registry, "get", lambda platform, *, sandbox=False: network)
+    hanging, _ = on_server(workspace, "hangs.example", 12), on_server(workspace, "works.example", 3)
+    now = claims.database_now()
+    AccountSync.objects.update(due_at=now, account_due_at=now)
+    AccountSync.objects.filter(account__in=hanging).update(due_at=now - HOUR)
+
+    def look() -> tuple[bool, int]:
+        seen = network.others_read.wait(10), len(network.held)
+        network.may_answer.set()
+        return seen
+
+    outcomes = at_once(lambda: Syncer(8).run_until_idle(seconds=RUN_SECONDS), look)
+
+    assert outcomes == [None, (True, 1)]
+    assert AccountSync.objects.filter(failures=0).exclude(read_at=None).count() == 15
 
 
 def test_half_of_a_processs_threads_are_one_networks_share(
