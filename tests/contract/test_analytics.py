@@ -286,6 +286,35 @@ def test_networks_stand_in_their_usual_order_and_of_equals_the_first_is_the_best
     assert shown["summary"]["best_performing_platform"] == "twitter"
 
 
+@pytest.mark.parametrize(
+    ("facebook", "twitter", "best"),
+    [
+        ((-50, 0), None, None),
+        ((50, -5), None, None),
+        ((-50, 5), (50, -5), None),
+        ((-50, 5), (50, 0), "twitter"),
+        ((-50, -5), (50, 1), "twitter"),
+    ],
+)
+def test_a_network_that_took_back_more_than_it_gave_is_not_the_best(
+    api: ApiClient,
+    workspace: Workspace,
+    facebook: tuple[int, int],
+    twitter: tuple[int, int] | None,
+    best: str | None,
+) -> None:
+    gains = {"facebook": facebook, **({"twitter": twitter} if twitter else {})}
+    for account in connect_all(workspace, *gains):
+        seen, engaged = gains[account.platform]
+        target = publish(account, at=day(10))
+        read(account, at=day(11), posts={target.pk: counts(100, 10)})
+        read(account, at=day(21), posts={target.pk: counts(100 + seen, 10 + engaged)})
+
+    summary = get(api, "/api/analytics?from=2024-01-21&to=2024-01-21")["summary"]
+
+    assert summary["best_performing_platform"] == best
+
+
 def test_a_network_that_says_nothing_was_gained_has_zeros(api: ApiClient, workspace: Workspace) -> None:
     [account] = connect_all(workspace, "facebook")
     target = publish(account, at=day(20))
