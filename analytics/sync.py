@@ -135,19 +135,19 @@ def read_soon(syncs: QuerySet[AccountSync], *, now: datetime) -> int:
     pks = list(free.select_for_update().order_by("pk").values_list("pk", flat=True))
     TargetNumbers.objects.filter(account__in=pks, due_at__gt=now).update(due_at=now)
     rows = AccountSync.objects.filter(pk__in=pks)
-    limited = list(_limited(rows, now=now).values_list("pk", flat=True))
+    waiting = list(limited(rows, now=now).values_list("pk", flat=True))
     rows.update(account_due_at=now)
-    return rows.exclude(pk__in=limited).update(due_at=now)
+    return rows.exclude(pk__in=waiting).update(due_at=now)
 
 
 def begin_anew(account: SocialAccount, now: datetime) -> None:
     """Forget the failures of an account that was signed in to again, and make it due; a network's limit still holds."""
     failed = AccountSync.objects.filter(pk=account.pk, failures__gt=0)
-    if not _limited(failed, now=now).exists():
+    if not limited(failed, now=now).exists():
         failed.update(failures=0, error=None, due_at=now, account_due_at=now)
 
 
-def _limited(rows: QuerySet[AccountSync], *, now: datetime) -> QuerySet[AccountSync]:
+def limited(rows: QuerySet[AccountSync], *, now: datetime) -> QuerySet[AccountSync]:
     """Match accounts whose network has said that it takes no more requests before they are due."""
     return rows.filter(due_at__gt=now, failures__gt=0, error__code=ErrorCode.RATE_LIMITED_BY_PLATFORM)
 
@@ -172,17 +172,25 @@ def check_soon(account_ids: Collection[str], now: datetime) -> None:
 
 def due_accounts(now: datetime, *, workspace_id: str = "") -> QuerySet[AccountSync]:
     """Match accounts that can be read now: connected, and neither they nor their network are left alone."""
+    return unheld(readable_accounts(workspace_id).filter(claims.is_due(now)), now=now)
+
+
+def unheld(rows: QuerySet[AccountSync], *, now: datetime) -> QuerySet[AccountSync]:
+    """Leave out accounts that are left alone or paused, or whose network is."""
     resting = Network.objects.filter(held_until__gt=now).values_list("pk", flat=True)
-    rows = due_unless_held(now, resting=resting, paused=pauses.in_force())
-    return rows.filter(account__workspace=workspace_id) if workspace_id else rows
+    return _unheld(rows, now=now, resting=resting, paused=pauses.in_force())
 
 
 def due_unless_held(now: datetime, *, resting: Iterable[str], paused: Sequence[Pause]) -> QuerySet[AccountSync]:
-    """Match accounts that can be read now, given the networks to leave alone and the pauses in force.
+    """Match accounts that can be read now, given the networks to leave alone and the pauses in force."""
+    return _unheld(readable_accounts().filter(claims.is_due(now)), now=now, resting=resting, paused=paused)
 
-    A pause of a network or of an account also stops reading; any other pause stops publishing only.
-    """
-    rows = _without(readable_accounts().filter(claims.is_due(now)), resting)
+
+def _unheld(
+    rows: QuerySet[AccountSync], *, now: datetime, resting: Iterable[str], paused: Sequence[Pause]
+) -> QuerySet[AccountSync]:
+    # A pause of a network or of an account also stops reading; any other pause stops publishing only.
+    rows = _without(rows, resting)
     networks, accounts = pauses.left_alone(paused)
     rows = rows.exclude(account__platform__in=networks).exclude(pk__in=accounts)
     return rows.filter(Q(account__held_until=None) | Q(account__held_until__lte=now))
