@@ -66,9 +66,7 @@ class TargetNumbers(Counts):
         verbose_name_plural = "target numbers"
         indexes: ClassVar = [
             models.Index(fields=["account", "due_at"], name="numbers_due"),
-            models.Index(
-                fields=["workspace", "-most", "-id", "published_at", "read_at", "platform"], name="numbers_most"
-            ),
+            models.Index(fields=["workspace", "-most", "-id", "published_at", "platform"], name="numbers_most"),
         ]
 
     def __str__(self) -> str:
