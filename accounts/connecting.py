@@ -451,6 +451,8 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     account.save()
     if comes:
         hooks.tell_of_standing(account)
+    for hook in hooks.on_sign_in:
+        hook(account, now)
     record("connected", account, actor=actor, platform=platform, account_name=account.name)
     return account
 

@@ -1,4 +1,4 @@
-"""Hooks for changed and disconnected accounts, which higher apps register in `AppConfig.ready`.
+"""Hooks for connected, changed and disconnected accounts, which higher apps register in `AppConfig.ready`.
 
 A disconnection calls `before_disconnect`, locks the account, and calls `on_disconnect`, `cancels` and `in_flight`, each
 in the order of registration, which matters: what rescues posts comes before what cancels the rest, and what locks
@@ -16,6 +16,8 @@ on_settings: list[Callable[[SocialAccount, Mapping[str, Any]], list[str]]] = []
 """Called in the transaction that changes settings, with the old settings; each returns warnings about the effects."""
 on_standing: list[Callable[[SocialAccount], object]] = []
 """Called in the transaction that connects or disconnects an account, or makes it the default, after that is written."""
+on_sign_in: list[Callable[[SocialAccount, datetime], object]] = []
+"""Called in the transaction that connects an account, also one that was connected before, after that is written."""
 on_doubt: list[Callable[[Collection[str], datetime], object]] = []
 """Called with the ids of accounts whose tokens may have ended, which only a call of the network can tell."""
 before_disconnect: list[Callable[[SocialAccount], object]] = []

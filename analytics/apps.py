@@ -11,5 +11,6 @@ class AnalyticsConfig(AppConfig):
         from workspaces import hooks as workspaces
 
         accounts.on_doubt.append(sync.check_soon)
+        accounts.on_sign_in.append(sync.begin_anew)
         posts.on_delete.append(removal.forget_post)
         workspaces.on_purge.append(removal.purge)

@@ -60,7 +60,7 @@ def post_period(
     usual = Granularity.HOUR if now - published_at <= FINE_FOR else Granularity.DAY
     return Period(
         first=day_of(published_at, zone=zone),
-        last=day_of(read_at, zone=zone),
+        last=day_of(max(read_at, published_at), zone=zone),  # a clock may have been set back in between
         zone=zone,
         granularity=granularity or usual,
     )
@@ -108,16 +108,18 @@ def _reported_buckets(numbers: Collection[TargetNumbers], period: Period) -> lis
     """Return the days, or the hours from the post's publication to its last reading."""
     if period.granularity != Granularity.HOUR:
         return list(period.buckets)
-    first = period.bucket_of(min(each.published_hour for each in numbers))
-    last = max(each.read_at for each in numbers if each.read_at)
-    return [bucket for bucket in period.buckets if first <= bucket <= last]
+    published_hour = min(each.published_hour for each in numbers)
+    first, last = period.bucket_of(published_hour), max(each.read_at or published_hour for each in numbers)
+    return [bucket for bucket in period.buckets if first <= bucket <= max(first, last)]
 
 
 def _gains(numbers: Collection[TargetNumbers], period: Period) -> list[Row]:
+    """Return the gains by network and by day, or by hour: that of the target's publication at the earliest."""
     known = {each.pk: each for each in numbers}
     if period.granularity == Granularity.HOUR:
         snapshots = Snapshot.objects.filter(numbers__in=known)
-        return [(each.hour, known[each.numbers_id].platform, each.counts) for each in snapshots]
+        found = ((known[each.numbers_id], each) for each in snapshots)
+        return [(max(each.hour, target.published_hour), target.platform, each.counts) for target, each in found]
     shares = TargetDay.objects.filter(numbers__in=known).select_related("total")
     return [(each.total.day, each.total.platform, _share_of_day(each, known[each.numbers_id])) for each in shares]
 

@@ -1,4 +1,4 @@
-"""Read the due numbers of one claimed account: its posts in batches, then the account itself.
+"""Read the due numbers of one claimed account: the account itself, then its posts in batches.
 
 The threads that run this talk to networks; their database work goes through a writer.
 """
@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
 
 from accounts import allowance, calls, registry, tokens
 from accounts.platforms.base import Connector
@@ -32,6 +34,8 @@ AT_ONCE = 200
 """Posts that one claim reads at most."""
 AHEAD = QUARTER / 15
 """Posts due this soon are read along: they cost few further requests, or none."""
+NEW = Q(due_at__lte=F("published_at") + QUARTER)
+"""Posts that were never asked for go first: where a budget allows few requests, the old ones may take days."""
 TOKEN_WAIT_SECONDS = 5
 REFUSALS = 3
 """After so many refused batches in a row, an account is left alone."""
@@ -76,7 +80,8 @@ def load_all(held: Sequence[Claim]) -> list[Due | None]:
 
 
 def _due(sync: AccountSync, *, now: datetime) -> Due:
-    rows = TargetNumbers.objects.filter(account=sync.account, due_at__lte=now + AHEAD).order_by("due_at", "pk")
+    rows = TargetNumbers.objects.filter(account=sync.account, due_at__lte=now + AHEAD)
+    rows = rows.order_by(ExpressionWrapper(NEW, output_field=BooleanField()).desc(), "due_at", "pk")
     found = list(rows.values_list("pk", "target__remote_id", "target__url")[:AT_ONCE])
     wants_account = sync.account_due_at <= now + AHEAD
     return Due(
@@ -127,7 +132,7 @@ class Reading:
     is_ending: Callable[[], bool]
     answers: Answers = field(default_factory=Answers)
     refusal: Rejected | None = None
-    """The refusal of one batch while others were answered."""
+    """The refusal of the account's own numbers or of one batch, while the rest was read."""
 
     def __post_init__(self) -> None:
         self.account = self.due.sync.account
@@ -140,15 +145,25 @@ class Reading:
     def run(self) -> None:
         """Read everything that is due; raises the error that stops it, and keeps the numbers found before."""
         connector = registry.connector(self.account.platform, self.account.workspace)
+        if self.due.wants_account:
+            if not self._may_ask(connector, posts=0):
+                return  # posts, which cost less, would use up the budget again and again
+            self._read_account(connector)
         self._read_posts(connector)
-        if self.due.wants_account and self._may_ask(connector, posts=0):
-            self.answers.asked_account = True
+
+    def _read_account(self, connector: Connector) -> None:
+        """Ask for the account's own numbers and its profile; if that is refused, its posts are still read."""
+        self.answers.asked_account = True
+        try:
             self.answers.account = tokens.authorized(
                 self.account,
                 lambda account: connector.account_metrics(self.session, account, now=self.due.at),
                 now=self.due.at,
             )
-            self.answers.profile = None if self.is_ending() else self._read_profile(connector)
+        except Rejected as error:
+            self.refusal = error
+            return
+        self.answers.profile = None if self.is_ending() else self._read_profile(connector)
 
     def _read_profile(self, connector: Connector) -> Profile | None:
         """Ask for the account's profile and its owner's options; without an answer both stay unchanged."""

@@ -156,9 +156,14 @@ def _summary(platforms: Mapping[str, Numbers], by_platform: Mapping[str, Mapping
 
 
 def _best(by_platform: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Return the network with the highest engagement rate; of equal ones the first in the usual order."""
-    rated = {name: numbers["engagement_rate"] for name, numbers in by_platform.items() if numbers["impressions"]}
-    known = {name: rate for name, rate in rated.items() if rate is not None}
+    """Return the network with the highest engagement rate; of equal ones the first in the usual order.
+
+    A network that corrected its numbers downwards may have lost more than it gained: its rate means nothing.
+    """
+    seen = {
+        name: numbers["engagement_rate"] for name, numbers in by_platform.items() if (numbers["impressions"] or 0) > 0
+    }
+    known = {name: rate for name, rate in seen.items() if rate is not None and rate >= 0}
     return max(known, key=lambda name: known[name]) if known else None
 
 

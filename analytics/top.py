@@ -14,15 +14,12 @@ from django.db.models import QuerySet, Sum
 
 from analytics.models import TargetDay, TargetNumbers
 from analytics.periods import SECOND, Period
-from analytics.plan import READ_FOR
 from ouipost.db.prepared import fetch
 from workspaces.models import Workspace
 
 TOP = 10
 LOOKS = (60, 300)
 """After so many targets, look whether the best ten are known; after the last number, the period is added up."""
-OUTAGE = timedelta(days=30)
-"""A post's last reading comes after its ninetieth day, and up to this much later if nothing could run then."""
 ZONES_APART = timedelta(hours=26)
 """A gain counts for the day in the workspace's zone at that time; the zone may have changed since."""
 
@@ -84,8 +81,8 @@ def top_targets(workspace: Workspace, period: Period, *, platform: str = "") -> 
 
 def _most_successful(period: Period, whose: Mapping[str, str]) -> Sequence[tuple[int, int]]:
     """Return the targets of highest lifetime engagement that may have gained in the period, with that engagement."""
-    since, until = period.starts - READ_FOR - OUTAGE, period.ends + SECOND + ZONES_APART
-    return fetch(_by_success, published_at__gt=since, published_at__lt=until, **whose)
+    since, until = period.starts - ZONES_APART, period.ends + SECOND + ZONES_APART
+    return fetch(_by_success, published_at__lt=until, read_at__gte=since, **whose)
 
 
 def _by_success(**matching: Any) -> "QuerySet[TargetNumbers, Any]":

@@ -3,17 +3,19 @@
 import threading
 import time as real_time
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from accounts import connecting, hooks, registry, tokens
 from accounts.models import Network, SocialAccount
 from accounts.platforms.errors import AuthExpired, RateLimited, Rejected, Unavailable, WhoActs
-from accounts.platforms.shapes import AccountNumbers, Candidate, Demographics, Profile, Published, Tokens
+from accounts.platforms.limits import Allowance
+from accounts.platforms.shapes import Account, AccountNumbers, Candidate, Demographics, Profile, Published, Tokens
 from accounts.services import disconnect
 from analytics import discovery, reading, sync
 from analytics.discovery import discover, discover_all
@@ -238,6 +240,101 @@ def test_a_post_that_always_fails_does_not_keep_the_others_waiting(
 
     assert [remote_ids for _, remote_ids in network.asked] == [["1"], ["2"], ["3"], ["1"]]
     assert (numbers_of(bad).read_at, {numbers_of(each).read_at for each in good}) == (None, {time.now})
+
+
+def test_an_account_whose_own_numbers_are_refused_has_its_posts_read(
+    account: SocialAccount, network: FakeNumbers, time: Time
+) -> None:
+    [target] = publish(account, "1")
+    AccountSync.objects.update(account_due_at=time.now)
+    network.account = REFUSED
+    time.pass_by(minutes=15)
+
+    [result] = read_due()
+
+    assert (result.error, numbers_of(target).read_at) == (REFUSED, time.now)
+    row = sync_of(account)
+    assert (row.failures, row.due_at, row.account_due_at) == (0, time.now + 15 * MINUTE, time.now + HOUR)
+    assert (status_of(account), told("account.error")) == ("active", 0)
+
+
+def sign_in_again(account: SocialAccount, now: Any) -> None:
+    tokens = Tokens(access_token="again")
+    again = Candidate(remote_id=account.remote_id, type="page", profile=Profile(name="Paper"), tokens=tokens)
+    connecting.connect(account.workspace, platform=account.platform, candidate=again, actor=SYSTEM, now=now)
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["connected", "disconnected"])
+def test_an_account_that_was_signed_in_to_again_is_read_at_once_and_its_failures_are_forgotten(
+    account: SocialAccount, network: FakeNumbers, time: Time, is_gone: bool
+) -> None:
+    [target] = publish(account, "1")
+    network.posts["1"] = DOWN
+    for _ in range(8):
+        time.now = max(sync_of(account).due_at or time.now, time.now)
+        read_due()
+    if is_gone:
+        disconnect(account, actor=SYSTEM, now=time.now)
+    network.posts.clear()
+
+    sign_in_again(account, time.now)
+
+    row = sync_of(account)
+    assert (row.failures, row.error, row.due_at) == (0, None, time.now)
+    read_due()
+    assert numbers_of(target).read_at == time.now
+
+
+def test_a_new_sign_in_does_not_end_the_wait_that_a_network_asked_for(
+    account: SocialAccount, network: FakeNumbers, time: Time
+) -> None:
+    publish(account, "1")
+    network.posts["1"] = RateLimited("Not before tomorrow.", retry_after=86_400)
+    time.pass_by(minutes=15)
+    read_due()
+
+    sign_in_again(account, time.now)
+
+    assert (sync_of(account).failures, sync_of(account).due_at) == (1, time.now + DAY)
+
+
+@pytest.fixture
+def scarce(network: FakeNumbers, settings: Settings) -> FakeNumbers:
+    """A network that allows an account two requests at once, and then two per hour; each post costs one."""
+    settings.NETWORK_READ_BUDGET = settings.NETWORK_READ_BUDGET | {"facebook": Allowance(most=4, seconds=3600)}
+    network.metrics_batch = network.cost = 1  # type: ignore[misc]
+    return network
+
+
+def test_an_account_with_a_budget_is_read_daily_however_much_it_posts(
+    account: SocialAccount, scarce: FakeNumbers, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeNumbers, "metrics_requests", lambda self, remote_id, posts: posts or 2)
+    read_at = []
+    for number in range(6 * 24):
+        publish(account, f"{number}a", f"{number}b")
+        time.pass_by(minutes=30)
+        asked = len(scarce.asked)
+        read_due()
+        read_at += [time.now for _, posts in scarce.asked[asked:] if not posts]
+
+    assert len(read_at) == 2
+    assert read_at[1] - read_at[0] <= DAY + 2 * HOUR
+    assert any(posts for _, posts in scarce.asked[-3:])
+
+
+def test_a_new_post_is_read_before_the_many_old_ones_that_a_budget_keeps_waiting(
+    account: SocialAccount, scarce: FakeNumbers, time: Time
+) -> None:
+    publish(account, *(f"old {number}" for number in range(8)))
+    TargetNumbers.objects.update(published_at=time.now - 3 * DAY, due_at=time.now - 2 * HOUR)
+    publish(account, "new")
+    read_soon(AccountSync.objects.all(), now=time.now)
+    AccountSync.objects.update(account_due_at=time.now + DAY)
+
+    read_due()
+
+    assert [posts for _, posts in scarce.asked] == [["new"], ["old 0"]]
 
 
 def test_a_post_that_is_refused_is_put_off_and_the_account_goes_on_as_if_nothing_was(
@@ -530,6 +627,65 @@ def test_a_network_with_much_that_is_due_for_longest_hides_no_other(workspace: W
     assert {job.network for job in jobs} == {"sandbox:facebook", "sandbox:twitter"}
 
 
+def on_server(workspace: Workspace, host: str, count: int) -> list[SocialAccount]:
+    """Connect accounts on somebody's own Bluesky server."""
+    metadata = {"service": f"https://{host}"}
+    return [connect(workspace, f"{host} {each}", platform="bluesky", metadata=metadata) for each in range(count)]
+
+
+def test_no_server_of_somebodys_own_gets_more_than_a_quarter_of_its_networks_share(
+    workspace: Workspace, time: Time
+) -> None:
+    many, few = on_server(workspace, "many.example", 60), on_server(workspace, "few.example", 1)
+    usual = on_server(workspace, "bsky.social", 5)
+    AccountSync.objects.filter(account__in=many).update(due_at=time.now - HOUR)
+    AccountSync.objects.exclude(account__in=many).update(due_at=time.now)
+
+    jobs = claim_accounts(10, share=8, busy=Counter(), workspace_id="")
+    others = claim_accounts(10, share=8, busy=Counter(key for job in jobs for key in job.keys), workspace_id="")
+
+    assert {job.claim.pk for job in jobs[:2]} < {each.pk for each in many}
+    assert {job.claim.pk for job in jobs[2:]} == {each.pk for each in [*few, *usual]}
+    assert [job.claim.pk for job in others] == []
+
+
+class HangingServer(FakeNumbers):
+    """Answers for accounts on `hangs.example` only once it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[str] = []
+        self.may_answer, self.others_read = threading.Event(), threading.Event()
+
+    def account_metrics(self, session: Any, account: Account, *, now: datetime) -> AccountNumbers:
+        if account.remote_id.startswith("hangs"):
+            self.held.append(account.remote_id)
+            self.may_answer.wait(RUN_SECONDS)
+        elif sum(name.startswith("works") for name, _ in self.asked) == 2:
+            self.others_read.set()
+        return super().account_metrics(session, account, now=now)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_hangs_holds_up_no_other(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = HangingServer()
+    monkeypatch.setattr(registry, "get", lambda platform, *, sandbox=False: network)
+    hanging, _ = on_server(workspace, "hangs.example", 12), on_server(workspace, "works.example", 3)
+    now = claims.database_now()
+    AccountSync.objects.update(due_at=now, account_due_at=now)
+    AccountSync.objects.filter(account__in=hanging).update(due_at=now - HOUR)
+
+    def look() -> tuple[bool, int]:
+        seen = network.others_read.wait(10), len(network.held)
+        network.may_answer.set()
+        return seen
+
+    outcomes = at_once(lambda: Syncer(8).run_until_idle(seconds=RUN_SECONDS), look)
+
+    assert outcomes == [None, (True, 1)]
+    assert AccountSync.objects.filter(failures=0).exclude(read_at=None).count() == 15
+
+
 def test_half_of_a_processs_threads_are_one_networks_share(
     workspace: Workspace, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -813,17 +969,18 @@ def test_a_reading_goes_on_to_no_other_call_once_its_process_is_told_to_stop(
 
     if stops_at == "posts":
         network.meanwhile = syncer.stop
-    network.account = stop_and_count
-    network.shown = lambda: pytest.fail("The profile was asked for.")
+    else:
+        network.account = stop_and_count
+        network.shown = lambda: pytest.fail("The profile was asked for.")
 
     syncer.run()
 
-    assert [len(posts) for _, posts in network.asked] == ([1] if stops_at == "posts" else [1, 1, 0])
-    assert Snapshot.objects.count() == (1 if stops_at == "posts" else 2)
+    assert [len(posts) for _, posts in network.asked] == ([0, 1] if stops_at == "posts" else [0])
+    assert Snapshot.objects.count() == (1 if stops_at == "posts" else 0)
     row = sync_of(account)
     assert (row.lease_until, row.failures, row.error) == (None, 0, None)
     assert row.due_at is not None
-    assert (row.due_at <= claims.database_now()) == (stops_at == "posts")
+    assert row.due_at <= claims.database_now()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -992,6 +1149,23 @@ def test_an_account_that_is_to_be_read_soon_is_alone_with_its_posts(
     assert set(TargetNumbers.objects.filter(account=other.pk).values_list("due_at", flat=True)) == {
         time.now + 15 * MINUTE
     }
+
+
+@pytest.mark.parametrize(("error", "waits"), [(RateLimited("Later.", retry_after=7200), True), (DOWN, False)])
+def test_what_is_to_be_read_soon_still_waits_for_as_long_as_its_network_limits_it(
+    account: SocialAccount, network: FakeNumbers, time: Time, error: Unavailable, waits: bool
+) -> None:
+    publish(account, "1")
+    network.posts["1"] = error
+    time.pass_by(minutes=15)
+    read_due()
+    limited_until = sync_of(account).due_at
+
+    count = read_soon(AccountSync.objects.all(), now=time.now)
+
+    row = sync_of(account)
+    assert (count, row.due_at) == ((0, limited_until) if waits else (1, time.now))
+    assert (row.account_due_at, numbers_of(Target.objects.get()).due_at) == (time.now, time.now)
 
 
 @pytest.mark.parametrize(

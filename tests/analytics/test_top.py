@@ -141,6 +141,18 @@ def test_what_counts_for_a_day_is_among_its_best_though_the_workspace_has_anothe
     assert target_of(found.numbers_id) == target.pk
 
 
+def test_what_an_account_gained_while_it_was_away_counts_when_it_is_back(workspace: Workspace) -> None:
+    account = make_account(workspace)
+    target = publish(account, at=BEGINNING)
+    back = 200
+    read(account, at=BEGINNING + back * A_DAY, posts={target.pk: PostNumbers(engagement=5)})
+
+    [found] = top.top_targets(workspace, days(back, back))
+
+    assert (target_of(found.numbers_id), found.engagement) == (target.pk, 5)
+    assert top.top_targets(workspace, days(back + 3, back + 3)) == []
+
+
 def target_of(numbers_id: int) -> str:
     return str(Target.objects.get(numbers__in=TargetNumbers.objects.filter(pk=numbers_id)).pk)
 

@@ -11,13 +11,16 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from accounts import registry
-from accounts.models import SocialAccount
+from accounts.models import Network, SocialAccount
 from accounts.platforms.errors import Rejected, Unavailable, WhoActs
 from accounts.platforms.limits import Allowance
 from adminapi.management.commands import sync_analytics
 from analytics.discovery import discover
 from analytics.models import AccountSync, Snapshot, TargetNumbers
 from ouipost import claims
+from ouipost.events.journal import SYSTEM
+from ouipost.moments import written_in_utc
+from posts import pausing
 from tests.analytics.fake_network import FakeNumbers, connect, make_published, numbers_of, read_due, sync_of
 from tests.analytics.world import Time
 from tests.commands.running import lines_of
@@ -191,6 +194,34 @@ def test_all_reads_what_is_not_due_yet_but_nothing_that_is_over(
     assert [line.split("]")[0] for line in lines[:-1]] == ["[1 of 2", "[2 of 2"]
     assert sorted(network.asked) == [("1", []), ("1", ["1a"]), ("2", [])]
     assert set(AccountSync.objects.values_list("account_due_at", flat=True)) == {time.now + DAY}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("options", [(), ("--all",)])
+def test_who_is_passed_over_is_named_with_the_reason(
+    workspace: Workspace, network: FakeNumbers, time: Time, options: tuple[str, ...]
+) -> None:
+    good, paused, held = (connect(workspace, remote_id) for remote_id in "123")
+    of_network = connect(workspace, "4", platform="twitter")
+    AccountSync.objects.update(due_at=time.now, account_due_at=time.now)
+    limited = connect(workspace, "5")
+    AccountSync.objects.filter(pk=limited.pk).update(
+        due_at=time.now + HOUR, failures=1, error={"code": "RATE_LIMITED_BY_PLATFORM", "message": "Later."}
+    )
+    pausing.pause("account", paused.pk, reason="Holidays.", actor=SYSTEM, now=time.now)
+    SocialAccount.objects.filter(pk=held.pk).update(held_until=time.now + 2 * HOUR)
+    Network.objects.create(pk="sandbox:twitter", held_until=time.now + 3 * HOUR)
+
+    dry, (status, lines) = run("--dry-run", *options), run(*options)
+
+    expected = [f"{named(paused)}: passed over while it is paused."]
+    waiting = [(held, 2), (of_network, 3), *([(limited, 1)] if options else [])]
+    for account, hours in waiting:
+        until = written_in_utc(time.now + hours * HOUR)
+        expected.append(f"{named(account)}: passed over until {until}, as its network fails or limits it.")
+    assert (status, lines[:-2], lines[-1]) == (0, expected, "Read 0 posts of 1 account.")
+    assert dry[1][1:-1] == expected
+    assert dry[1][0] == f"{named(good)}: 0 posts and its own numbers"
 
 
 @pytest.mark.django_db(transaction=True)

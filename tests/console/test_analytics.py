@@ -294,3 +294,20 @@ def test_only_what_a_network_lets_us_read_is_read_now(staff: Client, workspace: 
     assert list(AccountSync.objects.filter(due_at__lt=later).values_list("pk", flat=True)) == [accounts["open"].pk]
     told = Event.objects.filter(type="account.read_requested").values_list("resource_id", flat=True)
     assert list(told) == [accounts["open"].pk]
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.EDITOR])
+def test_readings_are_asked_for_by_those_who_may_change_accounts(
+    workspace: Workspace, account: SocialAccount, role: Role
+) -> None:
+    publish(account, at=NOW - DAY)
+    later = NOW + 365 * DAY
+    AccountSync.objects.update(due_at=later)
+    client = browser_of(member_of(workspace, role=role))
+    chosen = {"action": "read_now", "_selected_action": [account.pk]}
+
+    shown = client.get("/console/analytics/accountsync/").content.decode()
+    client.post("/console/analytics/accountsync/", chosen)
+
+    may = role == Role.EDITOR
+    assert ("read_now" in shown, AccountSync.objects.filter(due_at__lt=later).exists()) == (may, may)

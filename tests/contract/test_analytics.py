@@ -286,6 +286,35 @@ def test_networks_stand_in_their_usual_order_and_of_equals_the_first_is_the_best
     assert shown["summary"]["best_performing_platform"] == "twitter"
 
 
+@pytest.mark.parametrize(
+    ("facebook", "twitter", "best"),
+    [
+        ((-50, 0), None, None),
+        ((50, -5), None, None),
+        ((-50, 5), (50, -5), None),
+        ((-50, 5), (50, 0), "twitter"),
+        ((-50, -5), (50, 1), "twitter"),
+    ],
+)
+def test_a_network_that_took_back_more_than_it_gave_is_not_the_best(
+    api: ApiClient,
+    workspace: Workspace,
+    facebook: tuple[int, int],
+    twitter: tuple[int, int] | None,
+    best: str | None,
+) -> None:
+    gains = {"facebook": facebook, **({"twitter": twitter} if twitter else {})}
+    for account in connect_all(workspace, *gains):
+        seen, engaged = gains[account.platform]
+        target = publish(account, at=day(10))
+        read(account, at=day(11), posts={target.pk: counts(100, 10)})
+        read(account, at=day(21), posts={target.pk: counts(100 + seen, 10 + engaged)})
+
+    summary = get(api, "/api/analytics?from=2024-01-21&to=2024-01-21")["summary"]
+
+    assert summary["best_performing_platform"] == best
+
+
 def test_a_network_that_says_nothing_was_gained_has_zeros(api: ApiClient, workspace: Workspace) -> None:
     [account] = connect_all(workspace, "facebook")
     target = publish(account, at=day(20))
@@ -454,6 +483,25 @@ def test_what_a_post_gained_first_stays_first_when_its_workspace_gets_another_zo
 
     assert [each["impressions"] for each in shown if each["impressions"]] == [100, 30]
     assert [row["impressions"] for row in rows] == ["100", "30"]
+
+
+@pytest.mark.parametrize(
+    ("cut", "timestamps"),
+    [("hour", ["2024-01-21T14:00:00Z", "2024-01-21T15:00:00Z"]), ("day", ["2024-01-21T00:00:00Z"])],
+)
+def test_what_was_read_before_a_clock_was_set_back_counts_from_the_publication(
+    api: ApiClient, workspace: Workspace, cut: str, timestamps: list[str]
+) -> None:
+    [account] = connect_all(workspace, "facebook")
+    target = publish(account, at=day(21, 14))
+    path = f"/api/posts/{target.post_id}/analytics?granularity={cut}"
+
+    for at, gained in ((day(20, 23), 10), (day(21, 12), 20), (day(21, 15), 40)):
+        read(account, at=at, posts={target.pk: counts(gained, 1)})
+        timeline = get(api, path)["analytics"]["timeline"]
+        assert sum(each["impressions"] for each in timeline) == gained
+
+    assert [each["timestamp"] for each in timeline] == timestamps
 
 
 @pytest.mark.parametrize("cut", ["hour", "day", "week", "month"])

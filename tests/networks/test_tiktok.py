@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.platforms.errors import AuthExpired, PlatformError, RateLimited, Rejected, Unavailable
+from accounts.platforms.errors import AuthExpired, PlatformError, RateLimited, Rejected, Unavailable, Unknown
 from accounts.platforms.http import Answer
 from accounts.platforms.shapes import AccountNumbers, App, Candidate, Handles, PostNumbers, Published
 from accounts.platforms.tiktok import TikTok
@@ -245,6 +245,11 @@ class TestNumbers(NumbersCase):
         found = self.numbers("1", calls=(self.query("1", videos=[{"id": "1", "view_count": None}]),))
 
         assert found == {"1": PostNumbers()}
+
+    @pytest.mark.parametrize("told", [{}, {"videos": None}])
+    def test_posts_are_not_gone_because_an_answer_has_no_list(self, told: dict[str, Any]) -> None:
+        with pytest.raises(Unknown):
+            self.numbers("1", calls=(replace(self.query("1", videos=[]), gets=good(**told)),))
 
     def test_a_post_that_was_published_without_an_id_is_counted_by_the_one_it_has_now(self) -> None:
         video = {"id": POST_ID, "view_count": 5, "like_count": 1}

@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts.platforms.base import Recovery, Save, Session
 from accounts.platforms.errors import ErrorCode, PlatformError, Rejected, Unavailable, Unknown
-from accounts.platforms.http import dig_count, dig_list, dig_text, unclear_is_unknown
+from accounts.platforms.http import dig_count, dig_list, dig_text, listed, unclear_is_unknown
 from accounts.platforms.limits import Allowance, Issue, Limits
 from accounts.platforms.shapes import (
     Account,
@@ -250,7 +250,7 @@ class TikTok(TikTokApi):
         params = {"fields": ",".join(["id", "share_url", "view_count", *tiktok_numbers.COUNTS.values()])}
         body = {"filters": {"video_ids": ids}}
         answer = self.ask(session, account.access_token, "video/query", params=params, json=body)
-        return {dig_text(each, "id"): tiktok_numbers.of_post(each) for each in dig_list(answer, "videos")}
+        return {dig_text(each, "id"): tiktok_numbers.of_post(each) for each in listed(answer, "videos")}
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         user = self.user(session, account.access_token, _granted(account))

@@ -1,5 +1,7 @@
 """Readings of accounts and posts in the console; part of this app because it uses the console's columns."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -10,6 +12,7 @@ from django.utils.translation import ngettext
 from adminapi.console.base import ReadOnlyWorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork
+from adminapi.console.pages import member_of_staff
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import network_name
 from analytics.models import AccountSync, TargetNumbers
@@ -47,12 +50,16 @@ class AccountSyncAdmin(ReadOnlyWorkspaceScopedAdmin[AccountSync]):
     of_workspace = column("account.workspace.name", _("Workspace"), sorts=True)
     actions = ("read_now",)
 
+    def has_read_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether this person may have accounts read, as with `/api/accounts/{id}/refresh`."""
+        return "accounts.manage" in member_of_staff(request).granted
+
     @admin.display(description=_("Error"))
     def why(self, sync: AccountSync) -> str:
         error = sync.error or {}
         return f"{translated(error['message'])} ({error['code']})" if error else ""
 
-    @admin.action(description=_("Read what is due next now"), permissions=["view"])
+    @admin.action(description=_("Read what is due next now"), permissions=["read"])
     def read_now(self, request: HttpRequest, syncs: QuerySet[AccountSync]) -> None:
         actor = Actor.from_request(request)
         readable = readable_accounts().filter(pk__in=[each.pk for each in syncs]).select_related("account")

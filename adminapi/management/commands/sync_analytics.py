@@ -2,20 +2,25 @@
 
 import sys
 import threading
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
-from accounts.models import AccountStatus, SocialAccount
+from accounts import pauses
+from accounts.models import AccountStatus, Network, SocialAccount
+from accounts.shares import key_of
 from adminapi.management.arguments import require_between, require_workspace
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json, counted
 from analytics.discovery import discover_all
-from analytics.models import TargetNumbers
+from analytics.models import AccountSync, TargetNumbers
 from analytics.settling import SyncResult
-from analytics.sync import Syncer, due_accounts, read_soon, readable_accounts
+from analytics.sync import Syncer, due_accounts, limited, read_soon, readable_accounts, unheld
+from ouipost import claims
 from ouipost.claims import database_now
+from ouipost.moments import written_in_utc
 
 SECONDS, MOST_SECONDS = 3600, 86_400
 
@@ -53,7 +58,7 @@ such workspace or an argument is not possible, else with 0."""
         discover_all(now=database_now())
         if options["all"]:
             read_soon(readable_accounts(options["workspace"]), now=database_now())
-        self._say_who_cannot(options["workspace"])
+        self._say_who_cannot(options["workspace"], everything=options["all"])
         due = due_accounts(database_now(), workspace_id=options["workspace"])
         progress = Progress(self, accounts=due.count())
         syncer = Syncer(
@@ -73,7 +78,7 @@ such workspace or an argument is not possible, else with 0."""
     def _say(self, workspace_id: str, *, everything: bool) -> None:
         """Print what would be read; posts published in the last moments may be missing."""
         now = database_now()
-        rows = readable_accounts(workspace_id) if everything else due_accounts(now, workspace_id=workspace_id)
+        rows = _able(_meant(workspace_id, everything=everything, now=now), now=now)
         numbers = TargetNumbers.objects.filter(account__in=rows.order_by().values("pk"), due_at__isnull=False)
         numbers = numbers if everything else numbers.filter(due_at__lte=now)
         posts = dict(numbers.order_by().values_list("account").annotate(many=Count("pk")))
@@ -82,16 +87,51 @@ such workspace or an argument is not possible, else with 0."""
             planned[sync.pk] = posts.get(sync.pk, 0)
             own = " and its own numbers" if everything or sync.account_due_at <= now else ""
             self.say(f"{_name(sync.account)}: {counted(planned[sync.pk], 'post')}{own}")
-        self._say_who_cannot(workspace_id)
+        self._say_who_cannot(workspace_id, everything=everything)
         line = f"{counted(sum(planned.values()), 'post')} of {counted(len(planned), 'account')}"
         self.say(f"Would read {line}; nothing was done.")
         self.show({"would_read": planned})
 
-    def _say_who_cannot(self, workspace_id: str) -> None:
+    def _say_who_cannot(self, workspace_id: str, *, everything: bool) -> None:
         expired = SocialAccount.objects.connected().filter(status=AccountStatus.EXPIRED, workspace__deleted_at=None)
         expired = expired.filter(workspace=workspace_id) if workspace_id else expired
         for account in expired.order_by("workspace", "pk"):
             self.say(f"{_name(account)}: cannot be read until its owner signs in again.")
+        now = database_now()
+        meant = _meant(workspace_id, everything=everything, now=now).filter(claims.is_free(now))
+        passed = meant.exclude(pk__in=_able(meant, now=now).values("pk"))
+        waits = _Waits(now)
+        for sync in passed.select_related("account__workspace").order_by("account__workspace", "pk"):
+            self.say(f"{_name(sync.account)}: passed over {waits.until(sync)}.")
+
+
+class _Waits:
+    """Tells until when accounts are left alone that are passed over now."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._resting = dict(Network.objects.filter(held_until__gt=now).values_list("pk", "held_until"))
+        self._networks, self._accounts = pauses.left_alone(pauses.in_force())
+
+    def until(self, sync: AccountSync) -> str:
+        account = sync.account
+        if account.platform in self._networks or account.pk in self._accounts:
+            return "while it is paused"
+        network = key_of(account.platform, account.workspace.mode)
+        ends = [account.held_until, self._resting.get(network), sync.due_at if sync.failures else None]
+        until = max((each for each in ends if each and each > self._now), default=self._now)
+        return f"until {written_in_utc(until)}, as its network fails or limits it"
+
+
+def _meant(workspace_id: str, *, everything: bool, now: datetime) -> QuerySet[AccountSync]:
+    """Match the accounts that are to be read, whether they can be or not."""
+    rows = readable_accounts(workspace_id)
+    return rows if everything else rows.filter(claims.is_due(now))
+
+
+def _able(rows: QuerySet[AccountSync], *, now: datetime) -> QuerySet[AccountSync]:
+    """Leave out accounts that are passed over."""
+    return unheld(rows, now=now).exclude(pk__in=limited(rows, now=now).values("pk"))
 
 
 class Progress:
