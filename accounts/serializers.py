@@ -289,6 +289,8 @@ class ReconnectInput(StrictInput):
     def validate_callback_url(self, value: str) -> str:
         if not (_is_callback_url(value) or is_hosted(value)):
             raise serializers.ValidationError("Must be an https address, or http on a loopback host; without a # part.")
+        if "@" in urlsplit(value).netloc:
+            raise serializers.ValidationError("A URL must not contain a user name or password.")
         return value
 
 

@@ -47,7 +47,19 @@ class Destinations:
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
         ending = [rules.ends_first(account, at) for account in self.accounts if account not in expired]
         paced = [places.goes_out_later(account, at) for account in self.accounts]
-        return [*missing, *map(rules.must_reconnect, expired), *filter(None, [*ending, *paced])]
+        return [*missing, *self._unserved(), *map(rules.must_reconnect, expired), *filter(None, [*ending, *paced])]
+
+    def _unserved(self) -> list[str]:
+        """Warn of each network whose accounts of this post were all called off."""
+        told = {account.platform for account in self.accounts} | set(self.missing.values())
+        return [
+            Phrase(
+                "{platform} gets nothing, as its account was disconnected: to send the post there, name an account.",
+                platform=platforms.NAMES[platform],
+            )
+            for platform in self.platforms
+            if platform not in told
+        ]
 
     def unused(self, post: Post, media: Sequence[Media]) -> list[str]:
         """Name the overrides for other destinations than the post's, and the titles that no network shows."""
@@ -171,43 +183,59 @@ def names_accounts(given: Iterable[str]) -> bool:
     return not set(given) <= set(registry.IDS)
 
 
-def kept(post: Post, given: Sequence[str]) -> list[str]:
-    """Return the destinations for these networks of a post; it keeps its accounts at networks where it has some.
+def meant_anew(post: Post, given: Collection[str]) -> frozenset[str]:
+    """Return the networks in a changed list that mean their default accounts, as the post goes to no account there.
+
+    Those that are just the post's, as answers show them, mean nothing new: a client may send back what it got.
+    """
+    if set(given) == set(post.platforms):
+        return frozenset()
+    goes_to = Target.objects.active().filter(post=post, account__disconnected_at=None)
+    return frozenset(given) - frozenset(goes_to.values_list("platform", flat=True))
+
+
+def kept(post: Post, given: Sequence[str], *, anew: Collection[str]) -> list[str]:
+    """Return the destinations for these networks of a post: it keeps its accounts, but not at networks meant anew.
 
     API answers show networks only, so a network that a client sends back means the post's present accounts there.
     """
     accounts = SocialAccount.objects.filter(pk__in=post.destinations).values_list("pk", "platform")
     networks = {name: name for name in post.destinations} | dict(accounts)
-    stay = [name for name in post.destinations if networks[name] in given]
-    return [*stay, *(name for name in given if name not in networks.values())]
+    stay = [name for name in post.destinations if name in given or networks[name] in set(given) - set(anew)]
+    there = {networks[name] for name in stay}
+    return [*stay, *(name for name in given if name not in there)]
 
 
-def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destinations:
+def of(post: Post, *, overrides: Mapping[str, Any] | None = None, anew: Collection[str] = ()) -> Destinations:
     """Return where a post goes: to the accounts of its targets, even if the network's default has changed since.
 
-    A disconnected account of a scheduled post is not replaced and does not hold the post up: its target was cancelled.
+    A network meant `anew` is its default account. A disconnected account of a scheduled post is not replaced and does
+    not hold the post up: its target was cancelled.
     """
-    found = resolve(post.workspace, _as_placed(post), overrides=overrides, kept=True)
+    found = resolve(post.workspace, _as_placed(post, anew), overrides=overrides, kept=True)
     if post.status == PostStatus.DRAFT:
         return found
     missing = {name: platform for name, platform in found.missing.items() if name == platform}
     return replace(found, missing=missing, called_off=frozenset(found.missing) - frozenset(missing))
 
 
-def going_to(post: Post) -> Destinations:
-    """Return where a post goes as it stands: what was called off stays so, also if the account is connected again."""
-    found = of(post)
+def going_to(post: Post, *, overrides: Mapping[str, Any] | None = None, anew: Collection[str] = ()) -> Destinations:
+    """Return where a post goes as it stands: what was called off stays so, also if the account is connected again.
+
+    At a network meant `anew` it is not called off any more.
+    """
+    found = of(post, overrides=overrides, anew=anew)
     if post.status == PostStatus.DRAFT:
         return found
-    cancelled = Target.objects.placed().filter(post=post, status=TargetStatus.CANCELLED)
-    called_off = found.called_off | set(cancelled.values_list("account", flat=True))
+    cancelled = Target.objects.placed().filter(post=post, status=TargetStatus.CANCELLED).exclude(platform__in=anew)
+    called_off = {account.pk for account in found.accounts} & set(cancelled.values_list("account", flat=True))
     accounts = [account for account in found.accounts if account.pk not in called_off]
-    return replace(found, accounts=accounts, called_off=frozenset(called_off))
+    return replace(found, accounts=accounts, called_off=found.called_off | called_off)
 
 
-def _as_placed(post: Post) -> list[str]:
+def _as_placed(post: Post, anew: Collection[str]) -> list[str]:
     """Return the post's destinations, with each network replaced by the account that the post has or had there."""
-    rows = Target.objects.placed().filter(post=post).order_by("-pk")
+    rows = Target.objects.placed().filter(post=post).exclude(platform__in=anew).order_by("-pk")
     if post.status == PostStatus.DRAFT:  # nothing is called off there
         rows = rows.active().filter(account__disconnected_at=None)
     targets = rows.values_list("platform", "account", "status", "account__disconnected_at")

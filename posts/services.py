@@ -47,6 +47,8 @@ SCHEDULABLE = frozenset({DRAFT, SCHEDULED, MISSED})
 """May get a time or a slot, or be sent at once."""
 UNSCHEDULABLE = frozenset({SCHEDULED, MISSED, FAILED})
 RETRYABLE = frozenset({FAILED, PARTIAL})
+ADDED = frozenset({TargetStatus.DRAFT, TargetStatus.CANCELLED})
+"""Targets at accounts that a change gives a post: new ones, and ones that were called off."""
 
 
 class PostNotEditable(DomainError):
@@ -133,8 +135,9 @@ def update_post(
 ) -> tuple[Post, list[str]]:
     """Change the given fields. A scheduled post stays scheduled; a change that makes it unpublishable is refused.
 
-    `platforms` that name only networks, as answers show them, mean the post's present accounts there. `destinations`,
-    and `platforms` that name an account, mean what they mean for a new post. So an account that was disconnected, and
+    `platforms` that name only networks, as answers show them, mean the post's present accounts there; if they are other
+    networks than before, one where the post goes to no account means its default account. `destinations`, and
+    `platforms` that name an account, mean what they mean for a new post. So an account that was disconnected, and
     therefore lost the post, gets it back if it is connected again. `had` are the post's files before the caller's own
     change of them in the same transaction.
     """
@@ -153,10 +156,8 @@ def update_post(
         found = destinations.of(locked)
     if locked.status == SCHEDULED:
         destinations.require_all(found)
-        added = (TargetStatus.DRAFT, TargetStatus.CANCELLED) if _is_as_new(values) else (TargetStatus.DRAFT,)
-        _add_to_schedule(locked, [target for target in targets if target.status in added], now=now)
-        goes_to = _recipients(locked)  # not to an account that is connected again and was not named
-        rules.check_change(locked, [each for each in found.accounts if each.pk in goes_to], media, before=was)
+        _add_to_schedule(locked, [target for target in targets if target.status in ADDED], now=now)
+        rules.check_change(locked, found.accounts, media, before=was)
     if not difference["after"] and (goes_to := _recipients(locked)) != went_to:  # the default account has changed
         difference = {"before": {"targets": went_to}, "after": {"targets": goes_to}}
     changed = sync(locked) if difference["after"] else None
@@ -222,9 +223,11 @@ def _direct(post: Post, values: dict[str, Any], *, overrides: dict[str, Any]) ->
     if _is_as_new(values):
         post.destinations = given
         return destinations.resolve(post.workspace, given, overrides=overrides)
+    anew: frozenset[str] = frozenset()
     if given:
-        post.destinations = destinations.kept(post, given)
-    return destinations.of(post, overrides=overrides)
+        anew = destinations.meant_anew(post, given)
+        post.destinations = destinations.kept(post, given, anew=anew)
+    return destinations.going_to(post, overrides=overrides, anew=anew)
 
 
 def _is_as_new(values: dict[str, Any]) -> bool:

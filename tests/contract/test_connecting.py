@@ -156,6 +156,17 @@ def test_another_callback_is_refused(api: ApiClient, workspace: Workspace, addre
     assert [set(fields_of(answer)) for answer in (opened, again)] == [{"callback_url"}] * 2
 
 
+@pytest.mark.parametrize("who", ["user:word", "user", ":word", ""], ids=str)
+def test_a_callback_with_a_user_or_password_is_refused(api: ApiClient, workspace: Workspace, who: str) -> None:
+    address, account = f"https://{who}@a.example/cb?to=b@c", make_account(workspace)
+
+    opened = api.post("/api/accounts", {"platform": "facebook", "callback_url": address})
+    again = api.post(f"/api/accounts/{account.pk}/reconnect", {"callback_url": address})
+
+    told = {"callback_url": ["A URL must not contain a user name or password."]}
+    assert [fields_of(answer) for answer in (opened, again)] == [told] * 2
+
+
 def test_a_callback_with_a_query_is_refused_where_its_network_takes_none(api: ApiClient, workspace: Workspace) -> None:
     address, account = f"{CALLBACK}?shop=1", make_account(workspace, platform="tiktok")
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 
+from accounts.models import SocialAccount
 from ouipost.events.models import Event
 from ouipost.ids import new_id
 from posts.models import Post, Target
@@ -384,9 +385,98 @@ def test_a_scheduled_post_cannot_be_left_to_an_account_that_went(api: ApiClient,
     response = api.put(f"/api/posts/{post['id']}", {"platforms": ["twitter"]})
 
     error = response.json()["error"]
-    assert (error["code"], error["details"]) == ("ACCOUNT_NOT_CONNECTED", {"platforms": [gone.pk]})
-    assert error["message"].startswith("Accounts that the post names were disconnected")
+    assert (error["code"], error["details"]) == ("ACCOUNT_NOT_CONNECTED", {"platforms": ["twitter"]})
     assert going_out(api, post) == {facebook.pk: "scheduled", gone.pk: "cancelled"}
+
+
+@pytest.mark.parametrize("is_queued", [False, True], ids=["at a time", "in a queue"])
+@pytest.mark.parametrize("named", [["twitter"], ["facebook", "twitter", "bluesky"], ["twitter", "bluesky"]], ids=str)
+def test_a_list_of_other_networks_gives_a_scheduled_post_back_to_an_account_that_is_connected_again(
+    api: ApiClient, workspace: Workspace, named: list[str], is_queued: bool
+) -> None:
+    accounts = {each.platform: each for each in connect_all(workspace, "facebook", "twitter", "bluesky")}
+    post = create(api, ["facebook", "twitter"])
+    queue = {"schedule_id": make_schedule(workspace).pk} if is_queued else {"scheduled_at": FUTURE}
+    planned = data_of(api.post(f"/api/posts/{post['id']}/schedule", queue))["post"]
+    gone = accounts["twitter"]
+    api.delete(f"/api/accounts/{gone.pk}")
+    SocialAccount.objects.filter(pk=gone.pk).update(disconnected_at=None, default_of="twitter")
+
+    after = data_of(api.put(f"/api/posts/{post['id']}", {"platforms": named}))["post"]
+
+    times = ("status", "scheduled_at", "schedule_id")
+    assert [after[name] for name in times] == [planned[name] for name in times]
+    assert going_out(api, post) == {accounts[name].pk: "scheduled" for name in named}
+
+
+@pytest.mark.parametrize("comes_back", [False, True], ids=["gone", "connected again"])
+@pytest.mark.parametrize("named", ["network", "account"])
+def test_a_list_of_other_networks_means_the_default_account_where_a_scheduled_post_goes_nowhere(
+    api: ApiClient, workspace: Workspace, named: str, comes_back: bool
+) -> None:
+    _, gone = connect_all(workspace, "facebook", "twitter")
+    second = make_account(workspace, platform="twitter", remote_id="2", default_of=None)  # the next default
+    post = create(api, ["facebook", {"network": "twitter", "account": gone.pk}[named]], scheduled_at=FUTURE)
+    api.delete(f"/api/accounts/{gone.pk}")
+    if comes_back:
+        SocialAccount.objects.filter(pk=gone.pk).update(disconnected_at=None)
+
+    answer = data_of(api.put(f"/api/posts/{post['id']}", {"platforms": ["twitter"]}))
+
+    assert "warnings" not in answer
+    assert (answer["post"]["status"], going_out(api, post)) == ("scheduled", {second.pk: "scheduled"})
+
+
+@pytest.mark.parametrize("comes_back", [False, True], ids=["gone", "connected again"])
+def test_a_scheduled_post_that_is_sent_back_is_unchanged_and_warns_of_a_network_that_gets_nothing(
+    api: ApiClient, workspace: Workspace, comes_back: bool
+) -> None:
+    facebook, gone = connect_all(workspace, "facebook", "twitter")
+    post = create(api, ["facebook", "twitter"], scheduled_at=FUTURE)
+    api.delete(f"/api/accounts/{gone.pk}")
+    if comes_back:
+        SocialAccount.objects.filter(pk=gone.pk).update(disconnected_at=None, default_of="twitter")
+    shown = data_of(api.get(f"/api/posts/{post['id']}"))["post"]
+
+    whole = data_of(api.put(f"/api/posts/{post['id']}", shown))
+    listed = data_of(api.put(f"/api/posts/{post['id']}", {"platforms": ["twitter", "facebook"]}))
+
+    told = "Twitter/X gets nothing, as its account was disconnected: to send the post there, name an account."
+    assert [each["warnings"] for each in (whole, listed)] == [[told], [told]]
+    assert whole["post"] == listed["post"] == shown
+    assert going_out(api, post) == {facebook.pk: "scheduled", gone.pk: "cancelled"}
+    assert Event.objects.filter(type="post.unchanged").count() == 2
+
+
+@pytest.mark.parametrize("named", [["twitter"], ["twitter", "facebook"]], ids=["sent back", "another list"])
+def test_a_draft_for_an_account_that_went_waits_for_it_until_another_list_names_its_network(
+    api: ApiClient, workspace: Workspace, named: list[str]
+) -> None:
+    facebook, default = connect_all(workspace, "facebook", "twitter")
+    gone = make_account(workspace, platform="twitter", remote_id="2", default_of=None)
+    post = create(api, [gone.pk])
+    api.delete(f"/api/accounts/{gone.pk}")
+
+    answer = data_of(api.put(f"/api/posts/{post['id']}", {"platforms": named}))
+
+    is_back = named == ["twitter"]
+    assert accounts_of(answer["post"]) == (set() if is_back else {default.pk, facebook.pk})
+    assert (gone.pk in "".join(answer.get("warnings", []))) is is_back
+
+
+def test_a_network_whose_account_went_keeps_the_others_that_a_post_goes_to_there(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    _, first, bluesky = connect_all(workspace, "facebook", "twitter", "bluesky")
+    gone = make_account(workspace, platform="twitter", remote_id="2", default_of=None)
+    post = create(api, ["facebook", "twitter", gone.pk], scheduled_at=FUTURE)
+    api.delete(f"/api/accounts/{gone.pk}")
+    SocialAccount.objects.filter(pk=gone.pk).update(disconnected_at=None)
+
+    answer = data_of(api.put(f"/api/posts/{post['id']}", {"platforms": ["twitter", "bluesky"]}))
+
+    assert "warnings" not in answer
+    assert going_out(api, post) == {first.pk: "scheduled", gone.pk: "cancelled", bluesky.pk: "scheduled"}
 
 
 def test_an_account_that_comes_back_is_in_a_scheduled_post_with_its_next_time(
