@@ -68,8 +68,10 @@ def require_output() -> None:
 def require_text(arguments: list[str]) -> None:
     """Raise CommandError for an argument that can be neither stored nor compared with what is."""
     for argument in arguments:
-        if any("\ud800" <= character <= "\udfff" for character in argument):  # how Python keeps other bytes
-            raise CommandError(f"An argument is not text in UTF-8: {argument}", returncode=2)
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise CommandError(f"An argument is not text in UTF-8: {argument}", returncode=2) from error
 
 
 def set_up(arguments: list[str]) -> None:
