@@ -99,7 +99,8 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Discon
     revocable, was_default = _revocable(locked), locked.is_default
     for tell in hooks.on_disconnect:
         tell(locked, actor, now)
-    posts = [pk for cancel in hooks.cancels for pk in cancel(locked, actor, now)]
+    cancelled = [cancel(locked, actor, now) for cancel in hooks.cancels]
+    posts = [pk for each in cancelled for pk in each.posts]
     in_flight = [each for find in hooks.in_flight for each in find(locked)]
     locked.disconnected_at, locked.due_at, locked.expires_at, locked.default_of = now, None, None, None
     locked.access_token = locked.refresh_token = ""
@@ -108,6 +109,8 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Discon
     if was_default:
         _pass_default_on(locked, actor=actor)
     hooks.tell_of_standing(locked)
+    for each in cancelled:
+        each.record()
     about: dict[str, Any] = {"platform": locked.platform, "account_name": locked.name}
     about |= {"cancelled": len(posts), "posts": posts[:MOST_POSTS], "in_flight": in_flight}
     record("disconnected", locked, actor=actor, **about)
