@@ -20,7 +20,7 @@ from accounts.webhook_payloads import MOST_POSTS
 from ouipost.crypto import CannotDecrypt
 from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, changes, record, save_update
+from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all, save_update
 from ouipost.phrases import Phrase
 from workspaces.models import Workspace
 from workspaces.settings import merged
@@ -97,6 +97,10 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Discon
         hook(account)
     locked = get_object_or_404(SocialAccount.objects.connected().select_for_update(), pk=account.pk)
     revocable, was_default = _revocable(locked), locked.is_default
+    about = {"platform": locked.platform, "account_name": locked.name}
+    event = entry(
+        "disconnected", locked, actor=actor, **about
+    )  # the journal tells the cause before what it brings about
     for tell in hooks.on_disconnect:
         tell(locked, actor, now)
     cancelled = [cancel(locked, actor, now) for cancel in hooks.cancels]
@@ -111,9 +115,8 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Discon
     hooks.tell_of_standing(locked)
     for each in cancelled:
         each.record()
-    about: dict[str, Any] = {"platform": locked.platform, "account_name": locked.name}
-    about |= {"cancelled": len(posts), "posts": posts[:MOST_POSTS], "in_flight": in_flight}
-    record("disconnected", locked, actor=actor, **about)
+    event.details |= {"cancelled": len(posts), "posts": posts[:MOST_POSTS], "in_flight": in_flight}
+    record_all([event])
     workspace = locked.workspace
     if revocable is not None:
         transaction.on_commit(lambda: grants.revoke_unless_shared(workspace, locked, revocable, now=now), robust=True)
