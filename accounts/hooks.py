@@ -6,11 +6,22 @@ schedules before what locks posts, as everywhere else.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from accounts.models import SocialAccount
 from ouipost.events.journal import Actor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancelled:
+    """The ids of the posts that a hook has cancelled, and what records them."""
+
+    posts: list[str]
+    record: Callable[[], object]
+    """Called once the posts that are drafts now have moved to other accounts, as webhooks are told where they go."""
+
 
 on_settings: list[Callable[[SocialAccount, Mapping[str, Any]], list[str]]] = []
 """Called in the transaction that changes settings, with the old settings; each returns warnings about the effects."""
@@ -24,8 +35,8 @@ before_disconnect: list[Callable[[SocialAccount], object]] = []
 """Called before the account is locked, to lock rows that others lock before accounts; they write nothing."""
 on_disconnect: list[Callable[[SocialAccount, Actor, datetime], None]] = []
 """Called in the transaction that disconnects, before anything is cancelled."""
-cancels: list[Callable[[SocialAccount, Actor, datetime], list[str]]] = []
-"""Called after `on_disconnect`; each cancels what is unsent, and returns the ids of the posts that it cancelled."""
+cancels: list[Callable[[SocialAccount, Actor, datetime], Cancelled]] = []
+"""Called after `on_disconnect`; each cancels what is unsent."""
 in_flight: list[Callable[[SocialAccount], list[dict[str, str]]]] = []
 """Called last; each returns the `post_id` and `target_id` of publications still under way to the account."""
 

@@ -21,7 +21,7 @@ from accounts.webhook_payloads import MOST_POSTS
 from ouipost.crypto import CannotDecrypt
 from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, changes, record, save_update
+from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all, save_update
 from ouipost.phrases import Phrase
 from ouipost.runtime import waiting
 from workspaces.models import Workspace
@@ -99,9 +99,12 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Discon
         hook(account)
     locked = get_object_or_404(SocialAccount.objects.connected().select_for_update(), pk=account.pk)
     revocable, was_default = _revocable(locked), locked.is_default
+    about = {"platform": locked.platform, "account_name": locked.name}
+    event = entry("disconnected", locked, actor=actor, **about)  # the cause stands before what it brings about
     for tell in hooks.on_disconnect:
         tell(locked, actor, now)
-    posts = [pk for cancel in hooks.cancels for pk in cancel(locked, actor, now)]
+    cancelled = [cancel(locked, actor, now) for cancel in hooks.cancels]
+    posts = [pk for each in cancelled for pk in each.posts]
     in_flight = [each for find in hooks.in_flight for each in find(locked)]
     locked.disconnected_at, locked.due_at, locked.expires_at, locked.default_of = now, None, None, None
     locked.access_token = locked.refresh_token = ""
@@ -110,9 +113,10 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Discon
     if was_default:
         _pass_default_on(locked, actor=actor)
     hooks.tell_of_standing(locked)
-    about: dict[str, Any] = {"platform": locked.platform, "account_name": locked.name}
-    about |= {"cancelled": len(posts), "posts": posts[:MOST_POSTS], "in_flight": in_flight}
-    record("disconnected", locked, actor=actor, **about)
+    for each in cancelled:
+        each.record()
+    event.details |= {"cancelled": len(posts), "posts": posts[:MOST_POSTS], "in_flight": in_flight}
+    record_all([event])
     workspace = locked.workspace
     if revocable is not None:
         transaction.on_commit(lambda: grants.revoke_unless_shared(workspace, locked, revocable, now=now), robust=True)

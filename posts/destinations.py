@@ -41,12 +41,12 @@ class Destinations:
     called_off: frozenset[str] = frozenset()
     """Accounts disconnected after the post was scheduled. Their targets stay, cancelled."""
 
-    def warnings(self, at: datetime | None) -> list[str]:
+    def warnings(self, post: Post) -> list[str]:
         """Return the present obstacles to the post at its time."""
         missing: list[str] = [_unconnected(platform, self.gone.get(name)) for name, platform in self.missing.items()]
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
-        ending = [rules.ends_first(account, at) for account in self.accounts if account not in expired]
-        paced = [places.goes_out_later(account, at) for account in self.accounts]
+        ending = [rules.ends_first(account, post.scheduled_at) for account in self.accounts if account not in expired]
+        paced = [places.goes_out_later(account, post) for account in self.accounts]
         return [*missing, *self._unserved(), *map(rules.must_reconnect, expired), *filter(None, [*ending, *paced])]
 
     def _unserved(self) -> list[str]:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts import allowance, pacing, platforms
 from accounts.models import SocialAccount
+from accounts.platforms.limits import Allowance
 from ouipost.moments import written_in_utc
 from ouipost.phrases import Phrase
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
@@ -76,14 +77,15 @@ def begun(posts: Collection[str]) -> TargetQuerySet:
     return Target.objects.active().filter(~UNBEGUN, post__in=posts).exclude(status=TargetStatus.DRAFT)
 
 
-def goes_out_later(account: SocialAccount, at: datetime | None) -> Phrase | None:
-    """Return a message if the account's pace does not let a post go out that is scheduled for this time.
+def goes_out_later(account: SocialAccount, post: Post) -> Phrase | None:
+    """Return a message if the account's pace does not let a post go out at its time, or keeps it waiting since then.
 
     A stand-in for an account that is not connected has nothing to post before.
     """
-    if account.pk is None or at is None or at < timezone.now():
+    at, pace = post.scheduled_at, pacing.pace_of(account.platform)
+    if account.pk is None or at is None or pace is None:
         return None
-    place = _last_place(account, until=at)
+    place = _place(account, post, pace, at=at, now=timezone.now())
     if place is None or place < at + SOON:
         return None
     return Phrase(
@@ -93,11 +95,18 @@ def goes_out_later(account: SocialAccount, at: datetime | None) -> Phrase | None
     )
 
 
-def _last_place(account: SocialAccount, *, until: datetime) -> datetime | None:
-    """Return about when the last of the account's posts that are due until then goes out; a thread counts as one."""
-    pace, used, place = pacing.pace_of(account.platform), account.paced_at, None
-    waiting = Target.objects.filter(NEEDS_PLACE, account=account, due_at__lte=until).order_by("due_at")
-    for due_at in waiting.values_list("due_at", flat=True)[:MOST_RECKONED] if pace else ():
-        place = allowance.free_at(pace, used, count=1, now=due_at or until)
-        used = allowance.after(pace, used, count=1, now=place)
-    return place
+def _place(account: SocialAccount, post: Post, pace: Allowance, *, at: datetime, now: datetime) -> datetime | None:
+    """Return about when a post of this time goes out, behind the account's others that are due until then or in line
+    already; a thread counts as one. None if its time has come and it is not in line, or waits for no more than the end
+    of its account's hold."""
+    used, last = account.paced_at, at
+    before = Q(due_at__lte=at) | Q(IN_LINE, scheduled_at__lte=at)
+    until = at + MOST_RECKONED * allowance.interval(pace)  # else all that is scheduled for later would be read, too
+    rows = Target.objects.filter(before, NEEDS_PLACE, account=account, due_at__lte=until).order_by("due_at")
+    for post_id, due_at, scheduled_at in rows.values_list("post", "due_at", "scheduled_at")[:MOST_RECKONED]:
+        if post_id != post.pk:
+            last = allowance.free_at(pace, used, count=1, now=max(due_at or now, now))
+            used = allowance.after(pace, used, count=1, now=last)
+        elif due_at and scheduled_at and due_at > scheduled_at:
+            return None if account.held_until and account.held_until >= due_at - SOON else due_at
+    return None if at < now else allowance.free_at(pace, used, count=1, now=max(at, last))

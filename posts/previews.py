@@ -106,7 +106,7 @@ def _preview(
         platform=platform,
         content=platform.as_shown(content),
         limits=platform.limits_for(content, account.metadata),
-        issues=[] if is_out else rules.issues_of(account, content, at=post.scheduled_at, networks=networks),
+        issues=[] if is_out else rules.issues_of(account, content, post=post, networks=networks),
     )
 
 

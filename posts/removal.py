@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from accounts.hooks import Cancelled
 from accounts.models import SocialAccount
 from accounts.platforms.errors import NotConnected, PlatformError, Rejected
 from ouipost.claims import database_now, is_free
@@ -45,11 +47,11 @@ def lock_claimed(account: SocialAccount) -> None:
     list(Target.objects.select_for_update().filter(pk__in=[pk for _, pk in found]).values_list("pk"))
 
 
-def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
+def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> Cancelled:
     """Cancel the unsent targets of a disconnected account; a post with no other target returns to draft. Threads that
     are partly out end there.
 
-    Returns the ids of the posts with cancelled targets; drafts only lose the account. Until a post is locked, a target
+    Returns the posts with cancelled targets; drafts only lose the account. Until a post is locked, a target
     in doubt may fail, and any that is not published may be sent again.
     """
     mine = Target.objects.filter(account=account)
@@ -62,13 +64,20 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
     posts = list(Post.objects.filter(pk__in=statuses).order_by("pk"))
     mine.filter(NEVER_SENT, status=TargetStatus.DRAFT).delete()  # the others are taken out: cancelled without a time
     mine.update(**CALLED_OFF)
+    lines: list[Event] = []
     for some in in_parts(posts, TOLD_AT_ONCE):
         before = {post.pk: snapshot(post) for post in some}
         Post.objects.filter(pk__in=[post.pk for post in some]).update(updated_at=now)  # they lost a target, all of them
         sync_each(some, Target.objects.filter(post__in=some).order_by("pk"), now=now)
         lost = ((post, {account.pk: statuses[post.pk]}) for post in some)
-        record_all([_lost(post, before[post.pk], target, actor=actor) for post, target in lost])
-    return [post.pk for post in posts if statuses[post.pk] != TargetStatus.DRAFT]
+        lines += [_lost(post, before[post.pk], target, actor=actor) for post, target in lost]
+    cancelled = [post.pk for post in posts if statuses[post.pk] != TargetStatus.DRAFT]
+    return Cancelled(posts=cancelled, record=partial(_record, lines))
+
+
+def _record(lines: list[Event]) -> None:
+    for some in in_parts(lines, TOLD_AT_ONCE):
+        record_all(some)
 
 
 def _sync(pks: list[str], *, now: datetime) -> None:

@@ -77,7 +77,7 @@ def find_issues(post: Post, accounts: Iterable[SocialAccount], media: Sequence[M
     for account in accounts:
         content = compose(post, account, registry.of(account), media)
         issues += _of_damage(post, account)
-        issues += issues_of(account, content, at=post.scheduled_at, networks=networks)
+        issues += issues_of(account, content, post=post, networks=networks)
     return issues
 
 
@@ -127,17 +127,15 @@ def _of_damage(post: Post, account: SocialAccount) -> Iterator[dict[str, Any]]:
         yield issue.told_of(account.platform, account.pk)
 
 
-def issues_of(
-    account: SocialAccount, content: Content, *, at: datetime | None, networks: Networks
-) -> list[dict[str, Any]]:
-    """Return the network's issues with this content, and those of the account's connection, now or by `at`.
+def issues_of(account: SocialAccount, content: Content, *, post: Post, networks: Networks) -> list[dict[str, Any]]:
+    """Return the network's issues with this content, and those of the account's connection, now or by the post's time.
 
     An account without an id is not connected yet; the network's rules apply to it too.
     """
     found = [
         *_of_content(account, content, networks=networks),
-        *_of_connection(account, registry.of(account), at),
-        *_of_pace(account, at),
+        *_of_connection(account, registry.of(account), post.scheduled_at),
+        *_of_pace(account, post),
     ]
     return [issue.told_of(account.platform, account.pk) for issue in found]
 
@@ -225,8 +223,8 @@ def _of_permissions(account: SocialAccount, platform: Connector, content: Conten
         )
 
 
-def _of_pace(account: SocialAccount, at: datetime | None) -> Iterator[Issue]:
-    if told := goes_out_later(account, at):
+def _of_pace(account: SocialAccount, post: Post) -> Iterator[Issue]:
+    if told := goes_out_later(account, post):
         yield Issue(
             rule="pace_delays",
             field="scheduled_at",

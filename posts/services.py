@@ -120,7 +120,7 @@ def create_post(
     else:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
     counts.add_posts(workspace.pk, +1)
-    return post, found.warnings(post.scheduled_at) + found.unused(post, [])
+    return post, found.warnings(post) + found.unused(post, [])
 
 
 def unsaved_post(workspace: Workspace, *, values: dict[str, Any], now: datetime) -> Post:
@@ -164,7 +164,7 @@ def update_post(
     record_update(locked, difference, actor=actor)
     record_outcome(locked, changed)
     unused = found.unused(locked, media)
-    return locked, found.warnings(locked.scheduled_at) + unused + _strays(locked, found)
+    return locked, found.warnings(locked) + unused + _strays(locked, found)
 
 
 def _as_called(changed: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -153,7 +153,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     def _give_time(self, change: Callable[[Post], Post]) -> Response:
         """Give the post its time, and warn of what would keep it from going out then."""
         post = change(self.get_object())
-        warnings = destinations.of(post).warnings(post.scheduled_at)
+        warnings = destinations.of(post).warnings(post)
         return self.answered(self._present(post), warnings=warnings)
 
     def _queue(self, post: Post, schedule_id: str) -> Post:

@@ -414,18 +414,18 @@ def test_every_hook_hears_of_it_and_may_cancel(
 ) -> None:
     heard: list[Any] = []
 
-    def cancel(*about: object) -> list[str]:
+    def cancel(*about: object) -> hooks.Cancelled:
         heard.append(("cancels", *about))
-        return ["post_1"] * 2
+        return hooks.Cancelled(posts=["post_1"] * 2, record=lambda: heard.append("recorded"))
 
     monkeypatch.setattr(hooks, "on_disconnect", [lambda *about: heard.append(("hears", *about))])
-    monkeypatch.setattr(hooks, "cancels", [cancel, lambda *about: ["post_2"] * 49])
+    monkeypatch.setattr(hooks, "cancels", [cancel, lambda *about: hooks.Cancelled(posts=["post_2"] * 49, record=list)])
     account = make_account(workspace)
 
     assert disconnect(account) == 51
 
     (event,) = Event.objects.filter(type="account.disconnected")
-    assert heard == [("hears", account, ACTOR, NOW), ("cancels", account, ACTOR, NOW)]
+    assert heard == [("hears", account, ACTOR, NOW), ("cancels", account, ACTOR, NOW), "recorded"]
     assert (event.details["cancelled"], event.details["posts"]) == (51, ["post_1"] * 2 + ["post_2"] * 48)
 
 

@@ -161,8 +161,8 @@ def test_the_account_that_is_no_longer_the_default_is_told_too(world: World) -> 
     assert told() == [
         ("account.updated", old.pk),
         ("account.updated", new.pk),
-        ("account.updated", old.pk),
         ("account.disconnected", new.pk),
+        ("account.updated", old.pk),
     ]
     changed = [
         (line.details["before"], line.details["after"])

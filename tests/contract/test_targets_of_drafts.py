@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 import time_machine
 from django.test.utils import CaptureQueriesContext
@@ -12,12 +13,12 @@ from accounts import connecting
 from accounts.models import SocialAccount
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
-from ouipost.events.models import Event
+from ouipost.events.models import Event, Message
 from posts.models import Post, Target
 from tests.accounts.fakes import make_candidate
 from tests.conftest import ApiClient
 from tests.contract.world import data_of
-from tests.factories import NOW, make_post, make_workspace
+from tests.factories import NOW, make_post, make_webhook, make_workspace
 from workspaces.models import Workspace
 
 FUTURE = "2090-02-01T09:00:00Z"
@@ -172,3 +173,24 @@ def test_moving_many_drafts_takes_as_many_statements_as_moving_one(
 
     assert many == one
     assert Target.objects.filter(account=first).count() == 31
+
+
+def test_disconnecting_a_default_tells_webhooks_where_its_drafts_go_now(api: ApiClient, workspace: Workspace) -> None:
+    make_webhook(events=["post.updated"])
+    ids = {each: connect(workspace, each).pk for each in (FIRST, SECOND)}
+    bodies = ({"platforms": ["facebook"]}, {"platforms": ["facebook"], "scheduled_at": FUTURE})
+    created = [data_of(api.post("/api/posts", {"content": "Bread"} | body), status=201) for body in bodies]
+    posts = [each["post"]["id"] for each in created]
+    before = set(Message.objects.values_list("pk", flat=True))
+
+    disconnect(FIRST)(api, workspace, ids)
+
+    messages = [orjson.loads(each.body)["data"] for each in Message.objects.exclude(pk__in=before)]
+    heard = {each["post"]["id"]: (each["post"]["status"], each["targets"]) for each in messages}
+    assert len(messages) == len(posts)
+    for post in posts:
+        shown = data_of(api.get(f"/api/posts/{post}"))["post"]
+        status, targets = heard[post]
+        named = [(each["id"], each["account_id"], each["status"]) for each in targets]
+        assert named == [(each["id"], each["account_id"], each["status"]) for each in shown["targets"]]
+        assert (status, named[-1][1]) == ("draft", ids[SECOND])

@@ -166,7 +166,7 @@ def _publish(account: SocialAccount, pool: Sequence[Media], values: dict[str, An
     post = Post(workspace=account.workspace, platform_content={account.platform: {"options": options}}, **told)
     media = [replace(pool[number], alt_text=values["alt_text"]) for number in dict.fromkeys(values["files"])]
     content = compose(post, account, connector, media)
-    if not passes(issues_of(account, content, at=None, networks=Networks())):
+    if not passes(issues_of(account, content, post=post, networks=Networks())):
         return False
     for model in (networks.Post, networks.Media, networks.Piece, networks.Counter, networks.Clock):
         model._default_manager.all().delete()  # the same again, or too much in a day, would be refused for that

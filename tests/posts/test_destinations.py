@@ -38,7 +38,9 @@ def test_a_network_without_an_account_is_a_warning(workspace: Workspace) -> None
     found = resolve(workspace, ["facebook", "twitter", "twitter"])
 
     assert (found.platforms, found.missing) == (["facebook", "twitter"], {"twitter": "twitter"})
-    assert found.warnings(None) == ["No Twitter/X account is connected: connect one before the post is scheduled."]
+    assert found.warnings(Post(workspace=workspace)) == [
+        "No Twitter/X account is connected: connect one before the post is scheduled."
+    ]
 
 
 def test_every_unknown_id_is_named(workspace: Workspace) -> None:

@@ -9,8 +9,11 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from accounts import tokens
+from accounts.models import SocialAccount
+from accounts.platforms.limits import Allowance
 from adminapi.console.overview import outgoing, states
 from adminapi.monitoring import metrics
 from analytics import sync, totals
@@ -18,6 +21,7 @@ from ouipost.claims import claim_due, database_now
 from ouipost.events.models import Delivery, Event
 from posts import counts
 from posts.models import Post, PostStatus, Target, TargetStatus
+from posts.places import goes_out_later
 from posts.publishing.others import Search, others
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_key, make_user
@@ -80,6 +84,14 @@ def test_no_statement_reads_more_rows_than_its_answer_needs() -> None:
     found |= {f"tick {number}": too_much(tick) for number, tick in enumerate(TICKS)}
 
     assert [f"{name}: {plan}" for name, plans in found.items() for plan in plans] == []
+
+
+def test_the_line_before_a_post_is_read_without_what_is_out_or_comes_much_later(settings: Settings) -> None:
+    scale.fill(rows=POSTS, due=SHOWN, accounts=1)
+    account, at = SocialAccount.objects.get(), database_now() + timedelta(hours=1)
+    settings.NETWORK_PACE = {account.platform: Allowance(most=100, seconds=900)}
+
+    assert too_much(lambda: goes_out_later(account, Post(scheduled_at=at)), most=SHOWN) == []
 
 
 def test_a_scrape_reads_the_first_entry_without_a_seal_and_no_other() -> None:

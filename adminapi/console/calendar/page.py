@@ -206,7 +206,7 @@ def move(request: HttpRequest, pk: str) -> JsonResponse:
         return _refused(error, zone)
     assert moved.scheduled_at is not None
     local = moved.scheduled_at.astimezone(ZoneInfo(zone))
-    warnings = destinations.of(moved).warnings(moved.scheduled_at)
+    warnings = destinations.of(moved).warnings(moved)
     message = _moved_message(local, left.name if left else "")
     with timezone.override(zone):
         return JsonResponse({"message": " ".join([message, *map(translated, warnings)])})

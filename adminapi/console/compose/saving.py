@@ -141,7 +141,7 @@ def _carry_out(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
     elif work.do == PUBLISH:
         post = services.publish_post(post, actor=work.actor, now=database_now())
     if post.status == PostStatus.SCHEDULED:
-        warnings += [told for told in destinations.of(post).warnings(post.scheduled_at) if told not in warnings]
+        warnings += [told for told in destinations.of(post).warnings(post) if told not in warnings]
     return post, warnings
 
 

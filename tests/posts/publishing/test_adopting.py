@@ -99,7 +99,7 @@ def test_a_post_that_is_known_to_be_out_is_not_cancelled_with_its_account(worksp
     settled = Target.objects.select_related("post").get(pk=target.pk)
     assert (settled.status, settled.in_flight, settled.post.status) == ("published", None, "published")
     assert settled.post.scheduled_at is not None
-    assert (gone.cancelled, told()) == (0, ["post.published", "account.disconnected"])
+    assert (gone.cancelled, told()) == (0, ["account.disconnected", "post.published"])
 
 
 def refuse_its_last_part(target: Target) -> None:

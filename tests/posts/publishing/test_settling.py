@@ -286,7 +286,7 @@ def lose_its_account(target: Target) -> None:
         (miss, ["post.missed"]),
         (crash_its_workers, ["post.needs_review"]),
         (fail_to_prepare, ["post.failed"]),
-        (lose_its_account, ["post.unscheduled", "account.disconnected"]),
+        (lose_its_account, ["account.disconnected", "post.unscheduled"]),
     ],
 )
 def test_what_ends_without_a_post_is_published_where_a_late_answer_tells_that_it_is_out(

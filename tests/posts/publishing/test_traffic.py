@@ -18,6 +18,7 @@ from accounts.platforms.limits import Allowance
 from accounts.platforms.shapes import Published
 from adminapi.management.client import Client
 from ouipost.claims import Claim, database_now
+from ouipost.moments import written_in_utc
 from ouipost.simulator import models as simulated
 from posts import pausing, services
 from posts.models import Attempt, Post, Target, TargetStatus
@@ -323,6 +324,102 @@ def test_a_time_that_the_accounts_pace_does_not_allow_is_warned_of(
     assert "goes out at about 2100-01-01T10:00:00Z" in told[3]
     assert [(each["rule"], each["severity"]) for each in shown["issues"]] == [("pace_delays", "warning")]
     assert not moved.json()["data"].get("warnings")
+
+
+def scheduled_in(seconds: float) -> str:
+    return written_in_utc(database_now() + timedelta(seconds=seconds))
+
+
+def paces(issues: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what is said of the account's pace."""
+    return [issue["message"] for issue in issues if issue["rule"] == "pace_delays"]
+
+
+def previewed(api: ApiClient, post: str) -> list[str]:
+    [shown] = api.get(f"/api/posts/{post}/preview").json()["data"]["targets"]
+    return paces(shown["issues"])
+
+
+def test_a_time_at_which_others_still_wait_in_line_is_warned_of(
+    workspace: Workspace, pace: Allowance, api: ApiClient
+) -> None:
+    account = make_account(workspace)
+    breathless(account)
+    line = make_many(account, 3)
+    claim_targets(10)
+    last = Target.objects.get(pk=line[-1]).due_at
+    assert last is not None
+    own = f"goes out at about {written_in_utc(last + HOUR / 2)}"
+    body = {"content": "Bread", "platforms": [PLATFORM], "scheduled_at": scheduled_in(60)}
+
+    checked = api.post("/api/posts/validate", body).json()["data"]
+    created = api.post("/api/posts", body).json()["data"]
+    moved = api.post(f"/api/posts/{created['post']['id']}/schedule", {"scheduled_at": scheduled_in(5)}).json()["data"]
+    before = previewed(api, created["post"]["id"])
+    behind = api.post("/api/posts/validate", body).json()["data"]
+
+    [told] = paces(checked["issues"])
+    assert own in told
+    assert (created["warnings"], moved["warnings"], before) == ([told], [told], [told])
+    assert f"goes out at about {written_in_utc(last + HOUR)}" in paces(behind["issues"])[0]
+
+
+def test_a_post_in_line_is_warned_of_until_it_is_out(
+    workspace: Workspace, pace: Allowance, network: ScriptedNetwork, api: ApiClient
+) -> None:
+    account = make_account(workspace)
+    breathless(account)
+    waiting = make_due(workspace, account)
+    claim_targets(1)
+    place = Target.objects.get(pk=waiting.pk).due_at
+    assert place is not None
+
+    [told] = previewed(api, waiting.post_id)
+    SocialAccount.objects.update(paced_at=None)
+    publish(waiting)
+
+    assert f"goes out at about {written_in_utc(place)}" in told
+    assert previewed(api, waiting.post_id) == []
+
+
+def test_an_account_that_has_used_up_its_pace_delays_the_next_post_though_none_waits(
+    workspace: Workspace, pace: Allowance, api: ApiClient
+) -> None:
+    account = make_account(workspace)
+    breathless(account)
+    body = {"content": "Bread", "platforms": [PLATFORM]}
+
+    soon, later = (
+        api.post("/api/posts/validate", body | {"scheduled_at": scheduled_in(seconds)}).json()["data"]["issues"]
+        for seconds in (60, 1800)
+    )
+
+    place = SocialAccount.objects.get().paced_at
+    assert place is not None
+    assert f"goes out at about {written_in_utc(place - HOUR / 2)}" in paces(soon)[0]
+    assert paces(later) == []
+
+
+@pytest.mark.parametrize("status", ["failed", "missed", "publishing"])
+def test_no_delay_is_told_of_a_post_whose_time_has_come_and_that_is_not_in_line(
+    workspace: Workspace, pace: Allowance, api: ApiClient, status: str
+) -> None:
+    account = make_account(workspace)
+    ended = make_due(workspace, account, status=status)
+    Target.objects.filter(pk=ended.pk).exclude(status="publishing").update(due_at=None)
+    breathless(account)
+
+    assert previewed(api, ended.post_id) == []
+
+
+def test_what_the_network_has_put_off_is_not_said_to_keep_a_pace(
+    workspace: Workspace, pace: Allowance, api: ApiClient
+) -> None:
+    account = make_account(workspace, held_until=database_now() + HOUR)
+    waiting = make_due(workspace, account, status="scheduled")
+    Target.objects.filter(pk=waiting.pk).update(due_at=account.held_until)
+
+    assert previewed(api, waiting.post_id) == []
 
 
 def test_a_post_of_which_anything_has_begun_is_being_published_while_the_rest_waits_for_its_place(

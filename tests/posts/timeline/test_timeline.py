@@ -416,6 +416,28 @@ def test_a_disconnection_tells_why_nothing_goes_out(workspace: Workspace, networ
     assert Target.objects.get().status == TargetStatus.CANCELLED
 
 
+@pytest.mark.parametrize("parts", [0, 1], ids=["nothing out", "a part out"])
+def test_a_disconnection_that_settles_a_post_is_told_before_the_outcome(
+    workspace: Workspace, network: ScriptedNetwork, parts: int
+) -> None:
+    gone, other = make_account(workspace), make_account(workspace, remote_id="2", default_of=None)
+    post = make_post(
+        workspace, accounts=[gone, other], status="publishing", created_at=database_now() - timedelta(minutes=1)
+    )
+    waiting = Target.objects.filter(post=post, account=gone)
+    out = [{"remote_id": "7", "url": ""}] * parts
+    waiting.update(due_at=database_now() + timedelta(hours=1), parts=out, remote_id="7" * parts, replies=parts)
+    done = Target.objects.filter(post=post, account=other)
+    done.update(status="published", published_at=database_now(), remote_id="8", due_at=None)
+
+    disconnect(gone, actor=ACTOR, now=database_now())
+    ended = [(entry.kind, entry.target_id) for entry in told(post) if entry.kind != "updated"]
+
+    assert ended == [("account_disconnected", waiting.get().pk), ("published", None)]
+    disconnect(other, actor=ACTOR, now=database_now())
+    assert [entry.kind for entry in told(post)].count("account_disconnected") == 1
+
+
 def test_what_was_not_sent_as_its_account_went_is_no_refusal(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace)
     SocialAccount.objects.update(access_token="", disconnected_at=database_now())
