@@ -21,7 +21,6 @@ from accounts.platforms.shapes import Tokens
 from adminapi.console.columns import moment
 from adminapi.console.compose import page, saving, words
 from adminapi.console.compose.forms import options_of
-from ouipost.db.locks import in_transaction
 from ouipost.db.rows import insert_each
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
@@ -32,7 +31,7 @@ from posts.models import Media, Post, Target
 from posts.pausing import pause
 from tests.conftest import ApiClient
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
-from tests.console.conftest import browser_of, confirmation, made_as, member_of, text_of
+from tests.console.conftest import browser_of, comes_between, confirmation, made_as, member_of, text_of
 from tests.factories import (
     NOW,
     make_account,
@@ -991,18 +990,6 @@ def retimed(media: Media) -> None:
     scheduled_for(media.post, 30)
 
 
-def comes_between(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object], *, after: int = 0) -> None:
-    """Have another person's change come after the page was read, and before anything of it is saved but this many
-    files."""
-    changes = iter([*[lambda: None] * after, change])
-
-    def overtaken(work: Callable[[], Any]) -> Any:
-        next(changes, lambda: None)()
-        return in_transaction(work)
-
-    monkeypatch.setattr(saving, "in_transaction", overtaken)
-
-
 def state_of(post: Post) -> tuple[Any, ...]:
     """Return all that a page can change of a post."""
     row = Post.objects.get(pk=post.pk)
@@ -1049,7 +1036,7 @@ def test_what_another_changes_while_the_page_is_being_saved_stays_and_is_shown_f
         change(Media.objects.get(pk=red.pk))
         left.append(state_of(post))
 
-    comes_between(monkeypatch, theirs)
+    comes_between(monkeypatch, saving, theirs)
 
     answer = staff.post(edit_address(post), typed)
 
@@ -1094,7 +1081,7 @@ def test_files_that_came_beside_a_page_that_was_overtaken_are_added_once(
     red = make_media(post)
     opened = staff.get(edit_address(post))
     typed = written(facebook, shown=shown_on(opened), do="draft", key="form_1", **files_on(opened.content.decode()))
-    comes_between(monkeypatch, lambda: rewritten(red), after=1)
+    comes_between(monkeypatch, saving, lambda: rewritten(red), after=1)
 
     answer = staff.post(edit_address(post), typed | {"file": an_image()})
     seen = files_on(answer.content.decode())
@@ -1123,7 +1110,7 @@ def test_a_page_that_is_sent_twice_at_once_to_be_published_publishes_once_and_le
 ) -> None:
     post = post_to(facebook, content="Fresh bread")
     typed = written(facebook, shown=shown_on(staff.get(edit_address(post))), do="publish")
-    comes_between(monkeypatch, lambda: staff.post(edit_address(post), typed))
+    comes_between(monkeypatch, saving, lambda: staff.post(edit_address(post), typed))
 
     answer = staff.post(edit_address(post), typed)
 

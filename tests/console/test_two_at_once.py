@@ -7,9 +7,12 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django import forms
 from django.test import Client
 from django.urls import reverse
 
+from adminapi.console.admins.users import UserForm
+from adminapi.console.admins.workspaces import WorkspaceForm
 from ouipost.events import webhooks
 from ouipost.events.journal import SYSTEM
 from posts import services as posts
@@ -211,6 +214,55 @@ def test_another_role_leaves_what_a_user_may_as_somebody_else_has_set_it(staff: 
 
     user.refresh_from_db()
     assert (user.role, user.permissions) == ("viewer", kept)
+
+
+def comes_while_checked(
+    monkeypatch: pytest.MonkeyPatch, form: type[forms.ModelForm[Any]], field: str, change: Callable[[], object]
+) -> None:
+    """Have another person's change come while a form checks what was typed: it has read its row already."""
+    checked = getattr(form, f"clean_{field}")
+
+    def overtaken(self: Any) -> Any:
+        change()
+        return checked(self)
+
+    monkeypatch.setattr(form, f"clean_{field}", overtaken)
+
+
+@pytest.mark.parametrize("kept", [["system.view"], None])
+def test_what_a_user_may_stays_as_it_is_set_while_their_role_is_being_saved(
+    staff: Client, monkeypatch: pytest.MonkeyPatch, kept: list[str] | None
+) -> None:
+    user = make_user(email="u@example.com", role="editor", permissions=["system.view", "webhooks.manage"])
+    page = f"/console/workspaces/user/{user.pk}/change/"
+    sent = opened(staff, page)
+
+    def theirs() -> None:
+        users.update_user(user, values={"permissions": kept}, actor=SYSTEM, now=NOW)
+
+    comes_while_checked(monkeypatch, UserForm, "email", theirs)
+    staff.post(page, sent | {"role": "viewer"})
+
+    user.refresh_from_db()
+    assert (user.role, user.permissions) == ("viewer", kept)
+
+
+def test_members_that_are_added_and_removed_while_the_page_is_being_saved_stay_so(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = {each: make_user(email=f"{each}@example.com", role="editor").pk for each in "abcd"}
+    workspace = make_workspace()
+    users.set_members(workspace, user_ids=[people[each] for each in "abc"], actor=SYSTEM)
+    page = f"/console/workspaces/workspace/{workspace.pk}/change/"
+    form = opened(staff, page)
+
+    def theirs() -> None:
+        users.set_members(workspace, user_ids=[people[each] for each in "acd"], actor=SYSTEM)
+
+    comes_while_checked(monkeypatch, WorkspaceForm, "timezone", theirs)
+    staff.post(page, form | {"members": [people[each] for each in "bc"]})
+
+    assert set(workspace.memberships.values_list("user", flat=True)) == {people[each] for each in "cd"}
 
 
 def test_what_was_typed_is_saved_once_another_field_is_mended(staff: Client) -> None:
