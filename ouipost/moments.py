@@ -65,7 +65,7 @@ def _read(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        raise NotAMoment(Phrase("There is no such moment ({quoted}).", quoted=error)) from error
+        raise NotAMoment(Phrase("There is no such moment.")) from error
 
 
 def in_years(moment: datetime) -> datetime:

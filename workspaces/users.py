@@ -121,6 +121,11 @@ def delete_user(user: User, *, actor: Actor) -> None:
     locked.delete()
 
 
+def lock(user: User) -> User:
+    """Return the user as they are now, locked until the transaction ends; raises Http404 if the user is gone."""
+    return _lock(user)[0]
+
+
 def _lock(user: User) -> tuple[User, list[str]]:
     """Return the locked row of a user, and the administrators; raises Http404 if the user is gone.
 
@@ -149,17 +154,23 @@ def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor
 
     Raises InvalidInput for users that do not exist, and Http404 if there is no such workspace.
     """
-    get_object_or_404(Workspace.objects.present().select_for_update(), pk=workspace.pk)
-    members = _lock_members(user_ids)
-    rows = Membership.objects.filter(workspace=workspace)
-    before = sorted(rows.values_list("user", flat=True))
-    rows.exclude(user__in=user_ids).delete()
+    before, members = members_of(workspace), _lock_members(user_ids)
+    Membership.objects.filter(workspace=workspace).exclude(user__in=user_ids).delete()
     missing = set(user_ids) - set(before)
     Membership.objects.bulk_create([Membership(workspace=workspace, user_id=pk) for pk in sorted(missing)])
     after = sorted(set(user_ids))
     difference = {"before": {"members": before}, "after": {"members": after}}
     record("members_changed", workspace, actor=actor, workspace_id=workspace.pk, **difference)
     return members
+
+
+def members_of(workspace: Workspace) -> list[str]:
+    """Lock a workspace and return its members, who stay the same until the transaction ends, except by `set_members`.
+
+    Raises Http404 if there is no such workspace.
+    """
+    get_object_or_404(Workspace.objects.present().select_for_update(), pk=workspace.pk)
+    return sorted(Membership.objects.filter(workspace=workspace).values_list("user", flat=True))
 
 
 def _lock_members(user_ids: Collection[str]) -> list[User]:

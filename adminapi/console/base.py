@@ -128,7 +128,8 @@ class ConsoleAdmin(ModelAdmin[M]):
             texts = {"title": title, "says": says, "look": look, "back": back, "carries": carries or {}}
             return self._ask(request, rows, marks, texts | {"losses": losses()})
         act = perform if opens_its_own else lambda row: in_transaction(lambda: perform(row))
-        done = [self._perform(request, row, act) for row in self.as_shown(request, rows, depends_on)]
+        kept = self.as_shown(request, rows, depends_on)
+        done = [self._perform(request, row, act) for row in kept if self._is_shown(request, row, depends_on)]
         self.tell_left_out(request, len(done))
         if any(done):
             self.message_user(request, about(title, _result_message(done)))
@@ -148,9 +149,12 @@ class ConsoleAdmin(ModelAdmin[M]):
     def _marks(self, rows: "QuerySet[M]", depends_on: object) -> dict[Any, str]:
         """Return the mark of each row in its present state, for a confirmation."""
         found = rows.values_list("pk", *self.state_fields)
-        return {
-            pk: f"{pk}.{blake2s(repr((state, depends_on)).encode(), digest_size=4).hexdigest()}" for pk, *state in found
-        }
+        return {pk: _mark(pk, state, depends_on) for pk, *state in found}
+
+    def _is_shown(self, request: HttpRequest, row: M, depends_on: object) -> bool:
+        """Whether this very row, as it was read, is one that the confirmation showed; services compare it again."""
+        shown, state = _shown(request), [getattr(row, name) for name in self.state_fields]
+        return shown is None or _mark(row.pk, state, depends_on) in shown
 
     def _ask(
         self, request: HttpRequest, rows: "QuerySet[M]", marks: Mapping[Any, str], texts: Mapping[str, Any]
@@ -220,6 +224,10 @@ class WorkspaceScopedAdmin(ConsoleAdmin[M]):
 
 class ReadOnlyWorkspaceScopedAdmin(WorkspaceScopedAdmin[M], ReadOnlyAdmin[M]):
     """The same, read-only."""
+
+
+def _mark(pk: Any, state: list[Any], depends_on: object) -> str:
+    return f"{pk}.{blake2s(repr((state, depends_on)).encode(), digest_size=4).hexdigest()}"
 
 
 def _shown(request: HttpRequest) -> set[str] | None:

@@ -129,7 +129,6 @@ STORED = (
     _("All settings together may have {most} characters as JSON. Remove some."),
     _("Must be a number of minutes, 0 to {most}."),
     _("The year must be {first} to {last}."),
-    _("There is no such moment ({quoted})."),
     _("Which {scope}?"),
     _("There is no such {scope}."),
     _("{network} says: {quoted}"),

@@ -128,7 +128,8 @@ class Outages(logging.Filter):
 
 
 class Strangers(logging.Filter):
-    """Logs requests that Django refuses, such as one for another host, as warnings without a traceback.
+    """Logs requests that are refused, such as one for another host or without the permission, as warnings without a
+    traceback.
 
     They are no errors of ours, and scanners send them all day.
     """
@@ -136,6 +137,8 @@ class Strangers(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.startswith("django.security."):
             record.levelno, record.levelname, record.exc_info = logging.WARNING, "WARNING", None
+        elif record.name == "django.request" and record.levelno == logging.WARNING:  # an answer of 4xx
+            record.exc_info = None
         return True
 
 

@@ -1,8 +1,9 @@
 """An administrator's browser, and what a page says."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from accounts import registry
 from adminapi.console.calendar import page as calendar_page
 from adminapi.jobs import running
 from adminapi.monitoring import figures
+from ouipost.db.locks import in_transaction
 from tests.accounts.fakes import FakeNetwork
 from tests.factories import NOW, make_user
 from workspaces.models import Membership, Role, User, Workspace
@@ -72,6 +74,20 @@ def listed(browser: Client, page: str, queries: Iterable[str], *, by: str = "nam
     """Return what the list shows for each of these queries, by a field of its rows."""
     rows = {query: browser.get(f"{page}?{query}").context["cl"].result_list for query in queries}
     return {query: sorted(getattr(row, by) for row in found) for query, found in rows.items()}
+
+
+def comes_between(
+    monkeypatch: pytest.MonkeyPatch, where: ModuleType, change: Callable[[], object], *, after: int = 0
+) -> None:
+    """Have another person's change come after this module has read what a page sends, and before it begins a
+    transaction for it; it begins this many others before that."""
+    changes = iter([*[lambda: None] * after, change])
+
+    def overtaken(work: Callable[[], Any]) -> Any:
+        next(changes, lambda: None)()
+        return in_transaction(work)
+
+    monkeypatch.setattr(where, "in_transaction", overtaken)
 
 
 def told(browser: Client, answer: Any) -> str:

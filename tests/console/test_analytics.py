@@ -173,7 +173,7 @@ def test_a_network_alone_is_shown(staff: Client, workspace: Workspace, account: 
     [
         ("from=2026-12-01&to=2026-11-01", "from", "Must not be after the last day."),
         ("from=tomorrow", "from", ""),
-        ("to=2026-02-30", "to", ""),
+        ("to=2026-02-30", "to", "There is no such moment."),
         ("from=2001-01-01&to=2026-11-25", "from", "At most 3,660 days can be reported at once."),
         ("network=myspace", "platform", ""),
         ("period=2d", "period", "Choose one of the periods."),

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import OperationalError
 from django.http import Http404
 from django.test import Client
 from django.urls import reverse
@@ -17,8 +19,9 @@ from accounts import platforms
 from accounts.models import SocialAccount
 from accounts.platforms.shapes import Tokens
 from adminapi.console.columns import moment
-from adminapi.console.compose import page, words
+from adminapi.console.compose import page, saving, words
 from adminapi.console.compose.forms import options_of
+from ouipost.db.rows import insert_each
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from ouipost.ids import new_id
@@ -28,7 +31,7 @@ from posts.models import Media, Post, Target
 from posts.pausing import pause
 from tests.conftest import ApiClient
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
-from tests.console.conftest import browser_of, confirmation, made_as, member_of, text_of
+from tests.console.conftest import browser_of, comes_between, confirmation, made_as, member_of, text_of
 from tests.factories import (
     NOW,
     make_account,
@@ -969,6 +972,150 @@ def test_a_time_that_another_has_given_a_post_since_stays_and_is_shown_first(
     assert b"It is scheduled for" in answer.content
     post.refresh_from_db()
     assert (post.status, post.scheduled_at) == ("scheduled", at)
+
+
+def added(media: Media) -> None:
+    make_media(media.post, filename="late.jpg", position=9)
+
+
+def removed(media: Media) -> None:
+    files.delete(media, actor=SYSTEM)
+
+
+def rewritten(media: Media) -> None:
+    services.update_post(media.post, values={"content": "Theirs"}, actor=SYSTEM, now=timezone.now())
+
+
+def retimed(media: Media) -> None:
+    scheduled_for(media.post, 30)
+
+
+def state_of(post: Post) -> tuple[Any, ...]:
+    """Return all that a page can change of a post."""
+    row = Post.objects.get(pk=post.pk)
+    rows = Media.objects.filter(post=post).order_by("position", "pk").values_list("pk", "alt_text")
+    return row.status, row.content, row.hashtags, row.scheduled_at, row.schedule_id, *rows
+
+
+BUTTONS: dict[str, tuple[str, str]] = {
+    "a draft": ("draft", ""),
+    "a schedule": ("schedule", "2090-01-31T09:30"),
+    "a queue": ("queue", ""),
+    "publishing": ("publish", ""),
+    "saving of a scheduled one": ("save", ""),
+    "another time": ("schedule", "2090-01-31T09:30"),
+    "a draft again": ("draft", ""),
+}
+ALREADY_SCHEDULED = ("saving of a scheduled one", "another time", "a draft again")
+CHANGES = [rewritten, described, moved, exchanged, added, removed]
+
+
+@pytest.mark.parametrize("change", [*CHANGES, retimed])
+@pytest.mark.parametrize("button", BUTTONS)
+def test_what_another_changes_while_the_page_is_being_saved_stays_and_is_shown_first(
+    staff: Client,
+    facebook: SocialAccount,
+    monkeypatch: pytest.MonkeyPatch,
+    button: str,
+    change: Callable[[Media], None],
+) -> None:
+    (do, at), is_scheduled = BUTTONS[button], button in ALREADY_SCHEDULED
+    if do == "save" and change is retimed:
+        pytest.skip("this button leaves the time alone")
+    post, schedule = post_to(facebook, content="Fresh bread"), make_schedule(facebook.workspace)
+    red = make_media(post, filename="red.jpg", alt_text="")
+    make_media(post, position=2)
+    if is_scheduled:
+        scheduled_for(post, 29)
+    opened = staff.get(edit_address(post))
+    typed = written(facebook, hashtags="mine", shown=shown_on(opened), do=do, schedule_id=schedule.pk)
+    typed |= {"scheduled_at": at or opened.context["sheet"].at} | files_on(opened.content.decode())
+    left: list[Any] = []
+
+    def theirs() -> None:
+        change(Media.objects.get(pk=red.pk))
+        left.append(state_of(post))
+
+    comes_between(monkeypatch, saving, theirs)
+
+    answer = staff.post(edit_address(post), typed)
+
+    assert next(iter(answer.context["refused"])) == "Somebody else has changed the post since you opened the page."
+    assert [state_of(post)] == left
+    seen = files_on(answer.content.decode())
+    assert [(pk, seen[f"alt_text.{pk}"]) for pk in seen["order"]] == list(left[0][5:])
+    sheet = answer.context["sheet"]
+    assert (sheet.body["content"], sheet.body["hashtags"]) == (left[0][1], ["mine"])
+    taken = typed | {"content": left[0][1], "scheduled_at": at or sheet.at, "shown": shown_on(answer)} | seen
+    assert staff.post(edit_address(post), taken).status_code == 302
+    assert state_of(post)[1:3] == (left[0][1], ["#mine"])
+
+
+def test_a_page_whose_saving_begins_anew_is_compared_with_the_post_as_it_is_then(
+    staff: Client, facebook: SocialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = post_to(facebook, content="Fresh bread")
+    red = make_media(post, alt_text="")
+    opened = staff.get(edit_address(post))
+    typed = written(facebook, content="Mine", shown=shown_on(opened), do="draft", **files_on(opened.content.decode()))
+    typed[f"alt_text.{red.pk}"] = "A loaf"
+
+    def lose(_rows: Any) -> None:
+        monkeypatch.setattr("ouipost.events.journal.insert_each", insert_each)
+        raise OperationalError(1213, "Deadlock found")
+
+    monkeypatch.setattr("ouipost.events.journal.insert_each", lose)
+    monkeypatch.setattr("ouipost.db.locks.time", SimpleNamespace(sleep=lambda _: exchanged(red)))
+
+    answer = staff.post(edit_address(post), typed)
+
+    assert next(iter(answer.context["refused"])) == "Somebody else has changed the post since you opened the page."
+    assert Post.objects.get().content == "Fresh bread"
+    assert [file.media.pk for file in answer.context["sheet"].files] == [Media.objects.get().pk]
+
+
+def test_files_that_came_beside_a_page_that_was_overtaken_are_added_once(
+    staff: Client, facebook: SocialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = post_to(facebook, content="Fresh bread")
+    red = make_media(post)
+    opened = staff.get(edit_address(post))
+    typed = written(facebook, shown=shown_on(opened), do="draft", key="form_1", **files_on(opened.content.decode()))
+    comes_between(monkeypatch, saving, lambda: rewritten(red), after=1)
+
+    answer = staff.post(edit_address(post), typed | {"file": an_image()})
+    seen = files_on(answer.content.decode())
+    again = staff.post(edit_address(post), typed | {"content": "Theirs", "shown": shown_on(answer)} | seen)
+
+    assert (answer.status_code, again.status_code) == (200, 302)
+    assert seen["order"] == list(Media.objects.order_by("position").values_list("pk", flat=True))
+    assert Media.objects.count() == 2
+
+
+def test_a_new_page_that_became_a_draft_by_a_refused_attempt_goes_over_nothing_that_another_changed(
+    staff: Client, facebook: SocialAccount
+) -> None:
+    refused = staff.post(NEW, written(facebook, do="schedule", file=an_image()))
+    rewritten(Media.objects.get())
+
+    typed = written(facebook, shown=shown_on(refused), do="draft", **files_on(refused.content.decode()))
+    answer = staff.post(edit_address(Post.objects.get()), typed)
+
+    assert next(iter(answer.context["refused"])) == "Somebody else has changed the post since you opened the page."
+    assert Post.objects.get().content == "Theirs"
+
+
+def test_a_page_that_is_sent_twice_at_once_to_be_published_publishes_once_and_leads_to_its_post(
+    staff: Client, facebook: SocialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = post_to(facebook, content="Fresh bread")
+    typed = written(facebook, shown=shown_on(staff.get(edit_address(post))), do="publish")
+    comes_between(monkeypatch, saving, lambda: staff.post(edit_address(post), typed))
+
+    answer = staff.post(edit_address(post), typed)
+
+    assert answer.get("Location") == post_page(post)
+    assert Event.objects.filter(type="post.publish_requested").count() == 1
 
 
 def test_words_are_saved_though_another_has_moved_the_post(staff: Client, facebook: SocialAccount) -> None:

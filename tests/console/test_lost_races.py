@@ -44,6 +44,13 @@ def post_action(name: str) -> Callable[[Workspace], Sent]:
     return sent
 
 
+def composed_post(workspace: Workspace) -> Sent:
+    account = make_account(workspace)
+    post = make_post(workspace, accounts=[account])
+    form = {"content": "Rye", "platforms": [account.pk], "section": ["facebook"], "do": "draft"}
+    return reverse("console_compose_post", args=[post.pk]), form
+
+
 def moved_post(workspace: Workspace) -> Sent:
     post = make_post(workspace, accounts=[make_account(workspace)])
     at = timezone.now() + timedelta(days=1)
@@ -94,6 +101,7 @@ WRITES: dict[str, tuple[str, Callable[[Workspace], Sent]]] = {
     "an action on a row": ("api_key.rotated", lambda _: (key_page("rotate"), CONFIRMED)),
     "what is done to a post": ("post.unscheduled", post_action("unschedule")),
     "what copies its files first": ("post.created", post_action("duplicate")),
+    "the page of a post": ("post.updated", composed_post),
     "the calendar": ("post.scheduled", moved_post),
     "a new schedule": (
         "schedule.created",

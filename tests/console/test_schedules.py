@@ -19,7 +19,7 @@ from ouipost.events.models import Event
 from posts.models import Post, Schedule, Slot, Target
 from posts.schedules import services as schedules
 from posts.schedules.slots import UnknownZone
-from tests.console.conftest import browser_of, made_as, member_of, page_of, text, text_of
+from tests.console.conftest import browser_of, comes_between, made_as, member_of, page_of, text, text_of
 from tests.factories import make_account, make_post, make_schedule, make_workspace
 from workspaces.models import Workspace
 
@@ -249,6 +249,37 @@ def test_slots_that_another_has_changed_since_the_page_was_opened_stay(staff: Cl
     schedule.refresh_from_db()
     assert (schedule.name, schedule.description) == ("Early", "Early\nbread")
     assert slots_of(schedule) == [(4, "07:00", ["facebook"])]
+
+
+def test_what_another_changes_while_the_page_is_being_saved_stays(
+    staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["twitter", "facebook"]), (6, "18:30", ["facebook"])])
+    shown = staff.get(page_of(schedule)).context["written"].shown
+    values = {"description": "Early\nbread", "slots": [{"day": 4, "time": time(7), "platforms": ["facebook"]}]}
+
+    def theirs() -> None:
+        schedules.update_schedule(schedule, values=values, actor=SYSTEM, now=timezone.now())
+
+    comes_between(monkeypatch, schedules_admin, theirs)
+
+    staff.post(page_of(schedule), FORM | {"name": "Early", "shown": shown})
+
+    schedule.refresh_from_db()
+    assert (schedule.name, schedule.description) == ("Early", "Early\nbread")
+    assert slots_of(schedule) == [(4, "07:00", ["facebook"])]
+
+
+def test_posts_that_are_queued_while_the_page_is_being_saved_are_asked_about_first(
+    staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
+    comes_between(monkeypatch, schedules_admin, lambda: queued(schedule))
+
+    asked = staff.post(page_of(schedule), FORM)
+
+    assert "1 post waits in this queue" in text_of(asked)
+    assert slots_of(schedule) == [(0, "09:00", ["facebook"])]
 
 
 def test_slots_that_were_changed_on_the_page_too_are_as_it_says(staff: Client, workspace: Workspace) -> None:

@@ -7,14 +7,19 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django import forms
 from django.test import Client
 from django.urls import reverse
 
+from adminapi.console import base
+from adminapi.console.admins.users import UserForm
+from adminapi.console.admins.workspaces import WorkspaceForm
+from adminapi.jobs import kinds
 from ouipost.events import webhooks
 from ouipost.events.journal import SYSTEM
 from posts import services as posts
-from posts.models import Post
-from tests.console.conftest import browser_of, text_of, told
+from posts.models import Post, Target
+from tests.console.conftest import browser_of, comes_between, confirmation, text_of, told
 from tests.factories import NOW, make_account, make_key, make_post, make_user, make_webhook, make_workspace
 from workspaces import services, users
 from workspaces.keys import services as keys
@@ -213,6 +218,55 @@ def test_another_role_leaves_what_a_user_may_as_somebody_else_has_set_it(staff: 
     assert (user.role, user.permissions) == ("viewer", kept)
 
 
+def comes_while_checked(
+    monkeypatch: pytest.MonkeyPatch, form: type[forms.ModelForm[Any]], field: str, change: Callable[[], object]
+) -> None:
+    """Have another person's change come while a form checks what was typed: it has read its row already."""
+    checked = getattr(form, f"clean_{field}")
+
+    def overtaken(self: Any) -> Any:
+        change()
+        return checked(self)
+
+    monkeypatch.setattr(form, f"clean_{field}", overtaken)
+
+
+@pytest.mark.parametrize("kept", [["system.view"], None])
+def test_what_a_user_may_stays_as_it_is_set_while_their_role_is_being_saved(
+    staff: Client, monkeypatch: pytest.MonkeyPatch, kept: list[str] | None
+) -> None:
+    user = make_user(email="u@example.com", role="editor", permissions=["system.view", "webhooks.manage"])
+    page = f"/console/workspaces/user/{user.pk}/change/"
+    sent = opened(staff, page)
+
+    def theirs() -> None:
+        users.update_user(user, values={"permissions": kept}, actor=SYSTEM, now=NOW)
+
+    comes_while_checked(monkeypatch, UserForm, "email", theirs)
+    staff.post(page, sent | {"role": "viewer"})
+
+    user.refresh_from_db()
+    assert (user.role, user.permissions) == ("viewer", kept)
+
+
+def test_members_that_are_added_and_removed_while_the_page_is_being_saved_stay_so(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = {each: make_user(email=f"{each}@example.com", role="editor").pk for each in "abcd"}
+    workspace = make_workspace()
+    users.set_members(workspace, user_ids=[people[each] for each in "abc"], actor=SYSTEM)
+    page = f"/console/workspaces/workspace/{workspace.pk}/change/"
+    form = opened(staff, page)
+
+    def theirs() -> None:
+        users.set_members(workspace, user_ids=[people[each] for each in "acd"], actor=SYSTEM)
+
+    comes_while_checked(monkeypatch, WorkspaceForm, "timezone", theirs)
+    staff.post(page, form | {"members": [people[each] for each in "bc"]})
+
+    assert set(workspace.memberships.values_list("user", flat=True)) == {people[each] for each in "cd"}
+
+
 def test_what_was_typed_is_saved_once_another_field_is_mended(staff: Client) -> None:
     key, _ = make_key(workspace_ids=[])
     workspace = make_workspace()
@@ -276,6 +330,69 @@ def test_a_row_that_somebody_removes_while_those_before_it_are_done_stands_in_th
     assert set(Post.objects.values_list("pk", "status")) == {(first.pk, "draft"), (third.pk, "draft")}
     said = told(staff, answer)
     assert ("“Oats”: It is gone, or not yours any more." in said, "Back to draft: 2 done." in said) == (True, True)
+
+
+PLANNED = {"status": "scheduled", "scheduled_at": NOW}
+ACTIONS: dict[str, Typed] = {"publish_now": PLANNED, "unschedule": PLANNED, "delete_posts": PLANNED} | {
+    "retry_failed": {"status": "failed"}
+}
+
+
+def touched(post: Post) -> Any:
+    """Change a post as another person does, and return its state then."""
+    Post.objects.filter(pk=post.pk).update(content="Theirs", updated_at=NOW)
+    return state_of(post)
+
+
+def state_of(post: Post) -> Any:
+    return Post.objects.values("status", "content", "scheduled_at", "updated_at").get(pk=post.pk)
+
+
+@pytest.mark.parametrize("place", ["its page", "the list"])
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_post_that_somebody_changes_while_an_action_on_it_begins_is_left_alone(
+    staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, action: str, place: str
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], **ACTIONS[action])
+    address, form = reverse("admin:posts_post_do", args=[post.pk, action]), dict[str, Any]()
+    if place == "the list":
+        address = reverse("admin:posts_post_changelist")
+        form = {"action": action, "_selected_action": [post.pk]}
+    form |= confirmation(staff.post(address, form)) | {"confirmed": "1"}
+    left: list[Any] = []
+    comes_between(monkeypatch, kinds, lambda: left.append(touched(post)))
+
+    answer = staff.post(address, form)
+
+    assert [state_of(post)] == left
+    assert "Somebody has changed it since you were asked: look at it first." in told(staff, answer)
+
+
+@pytest.mark.parametrize("change", ["the post", "the target"])
+@pytest.mark.parametrize("action", ["resolve", "look"])
+def test_a_target_in_doubt_that_changes_while_an_action_on_it_begins_is_left_alone(
+    staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, action: str, change: str
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="needs_review")
+    target = post.targets.get()
+    Target.objects.filter(pk=target.pk).update(status="needs_review", outcome_unknown=True)
+    address = reverse(f"admin:posts_post_{action}", args=[post.pk, target.pk])
+    form = {"outcome": "not_published"}
+    form |= confirmation(staff.post(address, form)) | {"confirmed": "1"}
+
+    def theirs() -> None:
+        if change == "the post":
+            touched(post)
+        else:
+            Target.objects.filter(pk=target.pk).update(fence=target.fence + 1)
+
+    comes_between(monkeypatch, base, theirs)
+
+    answer = staff.post(address, form)
+
+    target.refresh_from_db()
+    assert (target.status, target.due_at) == ("needs_review", None)
+    assert "Somebody has changed it since you were asked: look at it first." in told(staff, answer)
 
 
 @pytest.mark.parametrize(

@@ -580,7 +580,7 @@ def test_two_accounts_of_a_network_are_summed(api: ApiClient, workspace: Workspa
     ("query", "field", "told"),
     [
         ("from=yesterday", "from", "Must be an ISO 8601 date or moment"),
-        ("to=2024-02-30", "to", "There is no such moment"),
+        ("to=2024-02-30", "to", "There is no such moment."),
         ("from=2024-01-10&to=2024-01-09", "from", "Must not be later than `to`."),
         ("platform=myspace", "platform", "Must be one of: facebook, instagram"),
         ("granularity=year", "granularity", "Must be one of: hour, day, week, month."),

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, PermissionDenied
+from django.core.handlers.exception import response_for_exception
 from django.db import OperationalError
+from django.test import RequestFactory
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from ouipost.observability import log_format, logs
@@ -92,6 +94,26 @@ def test_what_django_refuses_of_strangers_is_no_error_and_has_no_traceback(
 
     told = [json.loads(line) for line in log.getvalue().splitlines()]
     assert [(line["level"], "exception" in line) for line in told] == [("warning", False), ("error", True)]
+
+
+def test_a_refused_request_is_told_without_a_traceback_and_a_broken_one_with_it(
+    log: StringIO, monkeypatch: pytest.MonkeyPatch, rf: RequestFactory
+) -> None:
+    handler, requests = logging.getLogger("tests.lines").handlers[0], logging.getLogger("django.request")
+    monkeypatch.setattr(requests, "handlers", [handler])
+    monkeypatch.setattr(requests, "propagate", False)
+    monkeypatch.setattr(requests, "level", logging.INFO)
+    handler.addFilter(logs.Strangers())
+
+    for error in (PermissionDenied(), ZeroDivisionError()):
+        try:
+            raise error
+        except (PermissionDenied, ZeroDivisionError) as raised:
+            response_for_exception(rf.get("/console/jobs/"), raised)
+
+    told = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [(line["level"], "exception" in line) for line in told] == [("warning", False), ("error", True)]
+    assert told[0]["event"] == "Forbidden (Permission denied): /console/jobs/"
 
 
 def test_an_outage_is_told_once_a_minute_without_a_traceback_and_what_else_breaks_each_time_with_one(

@@ -19,7 +19,7 @@ from adminapi.console.base import MOST_CHARACTERS, ReadOnlyWorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
 from adminapi.console.pages import by_field, member_of_staff, own_page, show_row
-from adminapi.jobs.post_actions import ACTIONS, BY_WORD, Action
+from adminapi.jobs.post_actions import ACTIONS, BY_WORD, Action, HasChanged, lock_as_read
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.errors import problems_in
@@ -65,6 +65,14 @@ def wrong_in(given: ResolveInput, target: Target) -> Mapping[str, Iterable[str]]
     if not given.is_valid():
         return given.errors
     return problems_in(lambda: found_at(target, given.validated_data.get("url", "")))
+
+
+def _lock_as_read(post: Post, target: Target) -> Target:
+    """Lock a post, and return its target; raises HasChanged if one of them is not as it was read."""
+    lock_as_read(post)
+    if not Target.objects.filter(pk=target.pk, fence=target.fence).exists():
+        raise HasChanged
+    return target
 
 
 def in_the_list(action: Action) -> Any:
@@ -204,7 +212,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         return self._operate_on(
             request,
             pk,
-            lambda _: reviewing.resolve_target(meant, **word, actor=actor, now=database_now()),
+            lambda read: reviewing.resolve_target(_lock_as_read(read, meant), **word, actor=actor, now=database_now()),
             **_meaning(meant, word),
             carries=typed,
             depends_on=meant.fence,
@@ -217,7 +225,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         return self._operate_on(
             request,
             pk,
-            lambda _: reviewing.look_again(meant, actor=actor, now=database_now()),
+            lambda read: reviewing.look_again(_lock_as_read(read, meant), actor=actor, now=database_now()),
             title=_("Look again"),
             says=_(
                 "The network is asked once more whether it has the post, which is not sent again. If it is found, what "

@@ -104,6 +104,21 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         schedule = get_object_or_404(self.get_queryset(request), pk=unquote(object_id))
         if request.method != "POST":
             return self._show(request, schedule_form.present(schedule), schedule=schedule)
+        done = in_transaction(lambda: self._change(request, schedule))
+        if isinstance(done, TemplateResponse):
+            return done
+        self.message_user(request, _("The schedule was changed."))
+        if message := catalogue.returned(done):
+            self.message_user(request, message, "WARNING")
+        return HttpResponseRedirect(own_page(Schedule, schedule.pk))
+
+    def _change(self, request: HttpRequest, found: Schedule) -> TemplateResponse | list[Post]:
+        """Change the schedule and return the posts that are drafts now, or return the page that asks or refuses.
+
+        The schedule is locked first: what the page leaves alone stays as it is, and the question is about what is
+        there.
+        """
+        schedule = schedules.lock(found)
         written = schedule_form.written(request.POST, schedule.workspace)
         written.take_over(schedule)
         values = written.values()
@@ -112,24 +127,15 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         moving = waiting(schedule) if written.timing != schedule_form.present(schedule).timing else 0
         if moving and request.POST.get("confirmed") != written.timing:
             return self._show(request, written, schedule=schedule, moving=moving)
-        return self._change(request, schedule, values, written)
-
-    def _change(
-        self, request: HttpRequest, schedule: Schedule, values: dict[str, Any], written: schedule_form.Written
-    ) -> HttpResponse:
-        given: dict[str, Any] = {"values": values, "actor": Actor.from_request(request), "now": database_now()}
+        actor = Actor.from_request(request)
         try:
-            drafts = in_transaction(lambda: schedules.update_schedule(schedule, **given))
+            return schedules.update_schedule(schedule, values=values, actor=actor, now=database_now())
         except DomainError as error:
             return self._refuse(request, written, error, schedule=schedule)
-        self.message_user(request, _("The schedule was changed."))
-        if message := catalogue.returned(drafts):
-            self.message_user(request, message, "WARNING")
-        return HttpResponseRedirect(own_page(Schedule, schedule.pk))
 
     def _refuse(
         self, request: HttpRequest, written: schedule_form.Written, error: DomainError, **of: Any
-    ) -> HttpResponse:
+    ) -> TemplateResponse:
         """Show the written values again, with errors beside their fields, or else with the service's refusal."""
         if written.values() is not None:
             written.errors["general"] = words(error)

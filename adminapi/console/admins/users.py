@@ -121,11 +121,11 @@ class UserForm(ServiceForm):
         values = self.changed_values("email", "name", "role", "is_active")
         if {"has_own_list", "permissions"} & set(self.changed_data):
             values["permissions"] = _own_list(self.cleaned_data)
-        elif "role" in values:
-            values["permissions"] = _own_list(self.initial)  # the present list, which a new role alone would remove
         if not values:
             return user
-        stored = get_object_or_404(User, pk=user.pk)  # the instance already has the form's values: no change to journal
+        stored = users.lock(user)  # the instance already has the form's values: no change to journal
+        if "role" in values:
+            values.setdefault("permissions", stored.permissions)  # a new role alone would remove the present list
         return users.update_user(stored, values=values, actor=self.actor, now=timezone.now())
 
     def _create(self) -> User:

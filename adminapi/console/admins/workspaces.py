@@ -129,7 +129,7 @@ class WorkspaceForm(HashtagsForm):
 
     def check_right_values(self) -> None:
         if "members" in self.changed_data and self.is_right("members"):
-            self._members()
+            self._members(self.initial["members"])
 
     def call_service(self) -> Workspace:
         settings = check_settings(self.changed_values(*SETTINGS))
@@ -140,13 +140,14 @@ class WorkspaceForm(HashtagsForm):
         elif values:
             workspace, self.warnings = services.update_workspace(self.instance, values=values, actor=self.actor)
         if "members" in self.changed_data:
-            users.set_members(workspace, user_ids=self._members(), actor=self.actor)
+            members = self._members(users.members_of(workspace))
+            users.set_members(workspace, user_ids=members, actor=self.actor)
         return workspace
 
-    def _members(self) -> list[str]:
-        """Return the present members, without those removed on the page, and with those added there."""
+    def _members(self, present: Collection[str]) -> list[str]:
+        """Return these present members, without those removed on the page, and with those added there."""
         shown, given = self.shown("members"), self.cleaned_data["members"]
-        kept = [pk for pk in self.initial["members"] if pk in given or pk not in shown]
+        kept = [pk for pk in present if pk in given or pk not in shown]
         chosen = [*kept, *(pk for pk in given if pk not in shown and pk not in kept)]
         person = member_of_staff(self.request)
         if person.role != Role.ADMIN and person.pk not in chosen:

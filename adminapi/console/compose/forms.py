@@ -260,6 +260,23 @@ def _files(post: Post, data: QueryDict, told: Mapping[str, Seen]) -> list[File]:
     ]
 
 
+def make_present(sheet: Sheet, post: Post) -> None:
+    """Put the post and its files on the sheet as they are now, beside what was written there."""
+    post.workspace = sheet.workspace  # the page keeps to the clock by which it was read
+    rows = {media.pk: media for media in _stored(post)}
+    lost = [file for file in sheet.files if file.media.pk not in rows]
+    kept = [_present(file, rows.pop(file.media.pk)) for file in sheet.files if file not in lost]
+    sheet.post = post
+    sheet.files = [*kept, *(File(media=media, alt_text=media.alt_text) for media in rows.values())]
+    sheet.gone = [*sheet.gone, *(file.seen for file in lost if file.seen and not file.is_removed)]
+
+
+def _present(file: File, media: Media) -> File:
+    """Return a file as it is now; its alt text is the typed one, unless the page was made before the file came."""
+    is_untold = file.seen is None and file.alt_text == file.media.alt_text
+    return replace(file, media=media, alt_text=media.alt_text if is_untold else file.alt_text)
+
+
 def tags(text: str) -> list[str]:
     """Return the words of a field for hashtags."""
     return [word for word in BETWEEN_TAGS.split(text) if word]

@@ -25,6 +25,7 @@ from adminapi.console.compose.forms import (
     checked_moment,
     checked_values,
     in_one_field,
+    make_present,
     seen,
     state_of,
 )
@@ -92,8 +93,6 @@ def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] 
         sheet.refuse({"files": _still_checked(sheet.post)})
     if do != SCHEDULE:
         sheet.refuse({"scheduled_at": _passed_over(sheet)})
-    if not sheet.errors:
-        take_over(sheet, _wanted(sheet, work))
     if sheet.errors:
         return None
     try:
@@ -130,8 +129,17 @@ def _wanted(sheet: Sheet, work: Work) -> dict[str, Any]:
     return values if work.do == SAVE else values | {"at": times.get(work.do)}
 
 
-def _carry_out(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
+def _carry_out(sheet: Sheet, work: Work) -> tuple[Post, list[str]] | None:
+    """Do it all; or nothing, and return None, if the sheet then says that somebody else was first."""
     queue = _locked_schedule(sheet) if work.do == QUEUE else None  # a schedule is locked before its posts
+    if sheet.post is not None:
+        make_present(sheet, services.lock(sheet.post))
+        if is_done(sheet.post, sheet, do=work.do):  # by the same page, sent twice at once
+            return sheet.post, []
+        work = replace(work, changed_files=checked_files(sheet))
+        take_over(sheet, _wanted(sheet, work))
+        if sheet.errors:
+            return None
     post, warnings = _write(sheet, work)
     if work.at is not None:
         zone, now = sheet.workspace.timezone, database_now()
@@ -204,10 +212,17 @@ def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor, pk: str)
 
 
 def _taken(sheet: Sheet, media: Media) -> Media:
-    sheet.post = media.post
+    _become(sheet, media.post)
     others = [file for file in sheet.files if file.media != media]
     sheet.files = [*others, File(media=media, alt_text=media.alt_text, seen=seen(media))]
     return media
+
+
+def _become(sheet: Sheet, post: Post) -> None:
+    """Note the page's post; of one that was just created, the page shows all that it says."""
+    if sheet.post is None:
+        sheet.shown = state_of(post)
+    sheet.post = post
 
 
 @contextmanager
@@ -218,9 +233,10 @@ def _awaited(
     if (given.size or 0) <= arrivals.SLOW_BYTES:
         yield None
         return
-    sheet.post = in_transaction(lambda: _post_of(sheet, values, actor))
+    post = in_transaction(lambda: _post_of(sheet, values, actor))
+    _become(sheet, post)
     name = clean_filename(given.name or "")
-    arrival = arrivals.begin(sheet.post, name, file_id=pk, now=timezone.now())
+    arrival = arrivals.begin(post, name, file_id=pk, now=timezone.now())
     try:
         yield arrival
     except DomainError as error:
