@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
@@ -261,7 +262,8 @@ def test_an_account_whose_own_numbers_are_refused_has_its_posts_read(
 def sign_in_again(account: SocialAccount, now: Any) -> None:
     tokens = Tokens(access_token="again")
     again = Candidate(remote_id=account.remote_id, type="page", profile=Profile(name="Paper"), tokens=tokens)
-    connecting.connect(account.workspace, platform=account.platform, candidate=again, actor=SYSTEM, now=now)
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        connecting.connect(account.workspace, platform=account.platform, candidate=again, actor=SYSTEM, now=now)
 
 
 @pytest.mark.parametrize("is_gone", [False, True], ids=["connected", "disconnected"])
