@@ -451,8 +451,7 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     account.save()
     if comes:
         hooks.tell_of_standing(account)
-    for hook in hooks.on_sign_in:
-        hook(account, now)
+    hooks.tell_of_sign_in(account, now=now)
     record("connected", account, actor=actor, platform=platform, account_name=account.name)
     return account
 

@@ -28,7 +28,7 @@ on_settings: list[Callable[[SocialAccount, Mapping[str, Any]], list[str]]] = []
 on_standing: list[Callable[[SocialAccount], object]] = []
 """Called in the transaction that connects or disconnects an account, or makes it the default, after that is written."""
 on_sign_in: list[Callable[[SocialAccount, datetime], object]] = []
-"""Called in the transaction that connects an account, also one that was connected before, after that is written."""
+"""Called in the transaction that gives an account the tokens of a sign-in, new or known, after that is written."""
 on_doubt: list[Callable[[Collection[str], datetime], object]] = []
 """Called with the ids of accounts whose tokens may have ended, which only a call of the network can tell."""
 before_disconnect: list[Callable[[SocialAccount], object]] = []
@@ -45,3 +45,9 @@ def tell_of_standing(account: SocialAccount) -> None:
     """Call the hooks for an account that was connected or disconnected, or became its network's default."""
     for hook in on_standing:
         hook(account)
+
+
+def tell_of_sign_in(account: SocialAccount, *, now: datetime) -> None:
+    """Call the hooks for an account that got the tokens of a sign-in."""
+    for hook in on_sign_in:
+        hook(account, now)

@@ -94,6 +94,7 @@ def _hand_on(
         if is_theirs and _is_ended(connector, other, candidate.tokens.scopes):
             take_tokens(other, candidate.tokens, now=now)
             other.save()
+            hooks.tell_of_sign_in(other, now=now)
             record("connected", other, actor=actor, platform=other.platform, account_name=other.name)
 
 

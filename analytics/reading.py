@@ -148,7 +148,10 @@ class Reading:
         if self.due.wants_account:
             if not self._may_ask(connector, posts=0):
                 return  # posts, which cost less, would use up the budget again and again
-            self._read_account(connector)
+            try:
+                self._read_account(connector)
+            finally:
+                self._size(connector, self.due.targets)  # the posts are next: this notes what they lack
         self._read_posts(connector)
 
     def _read_account(self, connector: Connector) -> None:

@@ -15,7 +15,7 @@ from accounts.platforms.shapes import AccountNumbers, PostNumbers, Profile
 from analytics.gains import COUNTED, gained, merged
 from analytics.models import AccountDay, AccountSync, Snapshot, TargetNumbers
 from analytics.periods import day_of, hour_of
-from analytics.plan import DAILY, HOURLY, after_failures, budget_of, next_reading
+from analytics.plan import DAILY, HOURLY, QUARTER, after_failures, budget_of, next_reading
 from analytics.totals import Gain, add_all
 from ouipost import claims
 from ouipost.claims import Claim
@@ -48,6 +48,11 @@ class Answers:
     """The account's profile, if it was asked for and given."""
     lacking: int = 0
     """The requests of the next call, if the budget no longer allows it."""
+
+    @property
+    def lacks_account(self) -> bool:
+        """Return whether the network was asked for the account's own numbers and has not given them."""
+        return self.asked_account and self.account is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,7 +290,7 @@ def _next(sync: AccountSync, result: SyncResult, target_due_at: datetime | None)
     """Return when an account is read next: later after a failure, and never before its budget allows."""
     account_due_at = sync.account_due_at
     if result.answers.asked_account:
-        account_due_at = result.at + (HOURLY if result.answers.account is None else DAILY)
+        account_due_at = result.at + (HOURLY if result.answers.lacks_account else DAILY)
     due_at = min(account_due_at, target_due_at or account_due_at)
     budget = budget_of(sync.account.platform)
     paced_at = allowance.after(budget, sync.paced_at, count=result.requests, now=result.at)
@@ -296,6 +301,8 @@ def _next(sync: AccountSync, result: SyncResult, target_due_at: datetime | None)
     if result.error and result.failed:
         failures = sync.failures + 1
         due_at = max(due_at, _again(result.error, failures, now=result.at))
+    if result.answers.lacks_account and target_due_at is not None and target_due_at <= due_at:
+        account_due_at = max(account_due_at, due_at + QUARTER)  # its posts come first, or it might stop them for ever
     return {
         "due_at": due_at,
         "account_due_at": account_due_at,

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -141,8 +142,15 @@ def read_soon(syncs: QuerySet[AccountSync], *, now: datetime) -> int:
 
 
 def begin_anew(account: SocialAccount, now: datetime) -> None:
-    """Forget the failures of an account that was signed in to again, and make it due; a network's limit still holds."""
-    failed = AccountSync.objects.filter(pk=account.pk, failures__gt=0)
+    """Forget the failures of an account that was signed in to again, and make it due; a network's limit still holds.
+
+    This happens after the commit: a sign-in has locked the account, and who settles a reading locks that last.
+    """
+    transaction.on_commit(partial(_forget_failures, account.pk, now=now), robust=True)
+
+
+def _forget_failures(account_id: str, *, now: datetime) -> None:
+    failed = AccountSync.objects.filter(pk=account_id, failures__gt=0)
     if not limited(failed, now=now).exists():
         failed.update(failures=0, error=None, due_at=now, account_due_at=now)
 

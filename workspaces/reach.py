@@ -69,6 +69,16 @@ def deliveries_of(user: User) -> "QuerySet[Delivery]":
     return about_theirs(Delivery.objects.filter(webhook__in=webhooks_of(user)), user)
 
 
+def require_delivery(delivery: Delivery, user: User) -> None:
+    """Raise Http404 if a user reaches a delivery no more: its webhook's row stays locked meanwhile.
+
+    An administrator reaches all, and nothing is locked.
+    """
+    if user.role != Role.ADMIN:
+        webhook = webhooks.lock(Webhook(pk=delivery.webhook_id))
+        get_object_or_404(deliveries_of(user).only("pk"), pk=delivery.pk, webhook=webhook)
+
+
 def about_theirs(deliveries: "QuerySet[Delivery]", user: User) -> "QuerySet[Delivery]":
     """Leave out deliveries about other workspaces, which the webhook once covered too; an administrator sees all."""
     if user.role == Role.ADMIN:

@@ -10,7 +10,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from adminapi.console.pages import by_field, own_page, show
+from adminapi.console.pages import by_field, member_of_staff, own_page, show
 from adminapi.console.progress import Progress, percent, show_progress
 from adminapi.inputs import ReplayInput
 from ouipost.db.locks import in_transaction
@@ -20,6 +20,7 @@ from ouipost.events.journal import Actor
 from ouipost.events.models import Replay, ReplayScope, Webhook
 from ouipost.ids import new_id
 from ouipost.translating import words
+from workspaces.reach import lock_webhook
 
 MINUTES = 16
 """The characters of `2026-11-25T12:00`, as browsers send a time."""
@@ -60,9 +61,9 @@ def _begin(request: HttpRequest, webhook: Webhook, values: dict[str, Any], typed
         count = replays.require_possible(webhook, **wanted, now=now)
         waiting = replays.waiting(webhook, since=values["since"], until=now)
         return _form(request, webhook, typed, count=count, waiting=waiting, since=values["since"], asked=True)
-    actor = Actor.from_request(request)
+    actor, user = Actor.from_request(request), member_of_staff(request)
     wanted |= {"key": values["replay_id"], "actor": actor, "now": now}
-    begun, _is_new = in_transaction(lambda: replays.replay(webhook, **wanted))
+    begun, _is_new = in_transaction(lambda: replays.replay(lock_webhook(webhook, user), **wanted))
     return HttpResponseRedirect(reverse("admin:events_webhook_progress", args=[webhook.pk, begun.pk]))
 
 

@@ -24,7 +24,7 @@ from posts.schedules import services as schedules
 from workspaces import users
 from workspaces.keys import services as keys
 from workspaces.models import ApiKey, Role, User
-from workspaces.reach import deliveries_of, keys_of, lock_key, webhooks_of
+from workspaces.reach import deliveries_of, keys_of, lock_key, lock_webhook, require_delivery, webhooks_of
 
 
 def _switched(schedule: Schedule, actor: Actor, *, is_active: bool) -> list[Post]:
@@ -52,8 +52,24 @@ def _refreshed(account: SocialAccount, actor: Actor) -> SocialAccount:
 
 
 def _revoked(key: ApiKey, actor: Actor) -> None:
-    user = get_object_or_404(User, pk=actor.user_id)
-    keys.revoke_key(lock_key(key, user), actor=actor, now=timezone.now())
+    keys.revoke_key(lock_key(key, _user_of(actor)), actor=actor, now=timezone.now())
+
+
+def _redelivered(delivery: Delivery, actor: Actor) -> Delivery:
+    require_delivery(delivery, _user_of(actor))
+    return webhooks.redeliver(delivery, actor=actor)
+
+
+def _tested(webhook: Webhook, actor: Actor) -> Delivery:
+    return webhooks.send_test(lock_webhook(webhook, _user_of(actor)), actor=actor)
+
+
+def _deleted(webhook: Webhook, actor: Actor) -> None:
+    webhooks.delete_webhook(lock_webhook(webhook, _user_of(actor)), actor=actor, now=timezone.now())
+
+
+def _user_of(actor: Actor) -> User:
+    return get_object_or_404(User, pk=actor.user_id)
 
 
 DISCONNECT = Bulk(
@@ -76,21 +92,21 @@ REDELIVER = Bulk(
     title=_("Send again"),
     model=Delivery,
     rows=deliveries_of,
-    perform=atomically(lambda delivery, actor: webhooks.redeliver(delivery, actor=actor)),
+    perform=atomically(_redelivered),
 )
 TEST_WEBHOOKS = Bulk(
     name="webhooks.test",
     title=_("Send a test"),
     model=Webhook,
     rows=webhooks_of,
-    perform=atomically(lambda webhook, actor: webhooks.send_test(webhook, actor=actor)),
+    perform=atomically(_tested),
 )
 DELETE_WEBHOOKS = Bulk(
     name="webhooks.delete",
     title=_("Delete"),
     model=Webhook,
     rows=webhooks_of,
-    perform=atomically(lambda webhook, actor: webhooks.delete_webhook(webhook, actor=actor, now=timezone.now())),
+    perform=atomically(_deleted),
     look="op-danger",
 )
 HOLD = Bulk(

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import tempfile
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,12 +14,14 @@ from typing import Any
 import requests
 from django.conf import settings
 from django.core.management.base import CommandError, OutputWrapper
+from django.db import connection
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
 from adminapi.management.bootstrap import bootstrap
 from adminapi.management.client import Client, ClientError, session
 from adminapi.sessions.passwords import hash_password
+from ouipost.db.advisory_lock import advisory_lock
 from ouipost.events.journal import Actor
 from workspaces import users
 from workspaces.keys.services import create_key
@@ -89,7 +92,8 @@ def load_or_make(output: OutputWrapper) -> Demo:
     """Return the demo, made if needed; raises CommandError if the product lost an earlier one, or ClientError."""
     demo = load()
     if demo is None:
-        return make(output)
+        with advisory_lock(connection):  # the second of two at once finds what the first made
+            return load() or make(output)
     try:
         client = Client(settings.PUBLIC_BASE_URL, api_key=demo.api_key, workspace_id=demo.workspace_id)
         client.call("GET", "/api/workspaces")
@@ -139,9 +143,15 @@ def make(output: OutputWrapper) -> Demo:
 
 
 def _keep(demo: Demo) -> None:
-    handle = os.open(path(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        json.dump(demo.__dict__, file)
+    """Write the file whole or not at all; only its owner can read it."""
+    handle, temporary = tempfile.mkstemp(dir=path().parent, prefix=".demo-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(demo.__dict__, file)
+        os.replace(temporary, path())
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
 def write_posts(client: Client, platforms: list[dict[str, Any]], accounts: dict[str, dict[str, Any]]) -> None:

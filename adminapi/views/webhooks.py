@@ -38,8 +38,7 @@ from ouipost.events.models import (
 from ouipost.ids import new_id
 from ouipost.outbound.errors import Blocked
 from ouipost.outbound.guard import check_url
-from workspaces.models import Role, User
-from workspaces.reach import about_theirs, deliveries_of, lock_webhook, webhook_columns, webhooks_of
+from workspaces.reach import about_theirs, lock_webhook, require_delivery, webhook_columns, webhooks_of
 
 MOST_GRACE_HOURS = 7 * 24
 DELIVERIES = Delivery.objects.select_related("message").prefetch_related(
@@ -243,7 +242,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
     @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Delete a webhook: nothing is sent to it any more."""
-        webhooks.delete_webhook(_named(self.user, self.kwargs["pk"]), actor=self.actor, now=timezone.now())
+        webhooks.delete_webhook(self._lock(), actor=self.actor, now=timezone.now())
         return self.done("Webhook deleted successfully")
 
     @extend_schema(request=None, responses=DeliverySerializer)
@@ -256,7 +255,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         """
 
         def work() -> Response:
-            pk = trials.test_now(_named(self.user, self.kwargs["pk"]), actor=self.actor)
+            pk = trials.test_now(self._lock, actor=self.actor)
             return self.answered({"delivery": shown(DeliverySerializer, DELIVERIES.get(pk=pk))})
 
         return self.once_outside(work)
@@ -270,7 +269,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
 
         def work() -> Response:
             changed, shown_once = webhooks.rotate_secret(
-                _named(self.user, self.kwargs["pk"]),
+                self._lock(),
                 secret=values.get("secret", ""),
                 grace=grace,
                 actor=self.actor,
@@ -288,7 +287,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
 
         def work() -> Response:
             begun, _ = replays.replay(
-                _named(self.user, self.kwargs["pk"]),
+                self._lock(),
                 since=values["since"],
                 scope=values.get("scope", ReplayScope.ALL),
                 key=values.get("replay_id") or new_id("rpl"),
@@ -298,6 +297,9 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
             return self.answered({"replay": shown(ReplaySerializer, begun)})
 
         return self.once(work)
+
+    def _lock(self) -> Webhook:
+        return lock_webhook(Webhook(pk=self.kwargs["pk"]), self.user)
 
 
 class OfWebhook(AdminViewSet[Any]):
@@ -342,9 +344,8 @@ class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
     @once
     def redeliver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Send a delivery that has ended once more, under the same event id."""
-        named = Delivery(pk=self.kwargs["pk"], webhook=_named(self.user, self.kwargs["webhook"]))
-        if self.user.role != Role.ADMIN:
-            get_object_or_404(deliveries_of(self.user).only("pk"), pk=named.pk)
+        named = Delivery(pk=self.kwargs["pk"], webhook_id=self.kwargs["webhook"])
+        require_delivery(named, self.user)
         return self.answered(webhooks.redeliver(named, actor=self.actor))
 
 
@@ -354,13 +355,6 @@ class ReplayViewSet(Lists[Replay], OfWebhook):
     queryset = Replay.objects.order_by("-created_at", "-pk")
     resource, resources = "replay", "replays"
     serializer_class = ReplaySerializer
-
-
-def _named(user: User, pk: str) -> Webhook:
-    """Return a webhook with only its id, as the service reads it under lock; raises Http404 if it is not the user's."""
-    if user.role != Role.ADMIN:
-        get_object_or_404(webhooks_of(user).only("pk"), pk=pk)
-    return Webhook(pk=pk)
 
 
 def _with_secret(webhook: Webhook, secret: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import SignIn
 from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unavailable, Unknown, WhoActs
 from accounts.platforms.shapes import Candidate, Profile, Tokens
+from analytics.models import AccountSync
 from ouipost.claims import claim_due, database_now
 from ouipost.db.pruning import remove_all
 from ouipost.db.rows import insert_each
@@ -160,6 +161,20 @@ def of_member(token: str, scopes: tuple[str, ...], **values: Any) -> list[Candid
     tokens = Tokens(access_token=token, scopes=scopes)
     given = {"tokens": tokens, "metadata": MEMBER} | values
     return [make_candidate(f"urn:li:organization:{number}", **given) for number in (1, 2)]
+
+
+def test_an_account_that_gets_the_tokens_of_another_sign_in_is_read_at_once(
+    workspace: Workspace, network: FakeNetwork, django_capture_on_commit_callbacks: Any
+) -> None:
+    page = make_account(workspace, **MEMBERS_PAGE, permissions=NARROW)
+    later = NOW + timedelta(hours=6)
+    AccountSync.objects.create(account=page, due_at=later, account_due_at=later, failures=8)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        connect(workspace, network, *of_member("new", WIDE), platform="linkedin")
+
+    row = AccountSync.objects.get(account=page)
+    assert (row.failures, row.due_at, row.account_due_at) == (0, NOW, NOW)
 
 
 def test_the_accounts_whose_tokens_a_linkedin_sign_in_has_ended_do_not_wait_for_the_choice(

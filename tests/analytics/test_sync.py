@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from accounts import connecting, hooks, registry, tokens
 from accounts.models import Network, SocialAccount
-from accounts.platforms.errors import AuthExpired, RateLimited, Rejected, Unavailable, WhoActs
+from accounts.platforms.errors import AuthExpired, PlatformError, RateLimited, Rejected, Unavailable, WhoActs
 from accounts.platforms.limits import Allowance
 from accounts.platforms.shapes import Account, AccountNumbers, Candidate, Demographics, Profile, Published, Tokens
 from accounts.services import disconnect
@@ -261,7 +262,8 @@ def test_an_account_whose_own_numbers_are_refused_has_its_posts_read(
 def sign_in_again(account: SocialAccount, now: Any) -> None:
     tokens = Tokens(access_token="again")
     again = Candidate(remote_id=account.remote_id, type="page", profile=Profile(name="Paper"), tokens=tokens)
-    connecting.connect(account.workspace, platform=account.platform, candidate=again, actor=SYSTEM, now=now)
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        connecting.connect(account.workspace, platform=account.platform, candidate=again, actor=SYSTEM, now=now)
 
 
 @pytest.mark.parametrize("is_gone", [False, True], ids=["connected", "disconnected"])
@@ -321,6 +323,32 @@ def test_an_account_with_a_budget_is_read_daily_however_much_it_posts(
     assert len(read_at) == 2
     assert read_at[1] - read_at[0] <= DAY + 2 * HOUR
     assert any(posts for _, posts in scarce.asked[-3:])
+
+
+@pytest.mark.parametrize("failures", [0, 8], ids=["first failure", "after an outage"])
+@pytest.mark.parametrize(
+    "error", [DOWN, RateLimited("Later.", retry_after=7200), REFUSED], ids=lambda error: error.code
+)
+@pytest.mark.parametrize("cost", [0, 5], ids=["free", "all of the budget"])
+def test_an_account_whose_own_numbers_fail_for_ever_keeps_no_post_waiting_for_ever(
+    account: SocialAccount, scarce: FakeNumbers, time: Time, failures: int, error: PlatformError, cost: int
+) -> None:
+    def fail(session: Any, asked: Any, *, now: Any) -> None:
+        scarce.asked.append((asked.remote_id, []))
+        session.requests += cost
+        raise error
+
+    scarce.account_metrics, scarce.metrics_requests = fail, lambda _, posts: posts or cost  # type: ignore[assignment,method-assign]
+    targets = publish(account, "1", "2")
+    AccountSync.objects.update(account_due_at=time.now, failures=failures)
+    time.pass_by(minutes=15)
+
+    for _ in range(40):
+        read_due()
+        time.now = max(sync_of(account).due_at or time.now, time.now)
+
+    assert all(numbers_of(each).read_at for each in targets)
+    assert [posts for _, posts in scarce.asked].count([]) > 2
 
 
 def test_a_new_post_is_read_before_the_many_old_ones_that_a_budget_keeps_waiting(

@@ -77,6 +77,18 @@ def test_a_rotation_after_the_day_needs_no_more_than_the_first() -> None:
         assert "pk_live_" in run(key.pk)
 
 
+@time_machine.travel(NOW, tick=False)
+def test_a_dry_run_says_of_an_older_secret_that_it_would_end_at_once() -> None:
+    key, _ = make_key()
+    first = run(key.pk, "--again", "--dry-run")
+    run(key.pk)
+
+    second = run(key.pk, "--again", "--dry-run")
+
+    assert "older" not in first
+    assert second.endswith("Its older secret, valid until 2026-11-26 12:00 UTC, would end at once.\n")
+
+
 def test_people_are_told_to_store_it_and_how_long_the_old_one_holds() -> None:
     key, _ = make_key()
 

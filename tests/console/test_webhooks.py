@@ -21,7 +21,7 @@ from ouipost.outbound import guard
 from tests.console.conftest import browser_of, made_as, page_of, text_of
 from tests.factories import NOW, make_delivery, make_user, make_webhook, make_workspace
 from tests.outbound.names import NameServer
-from tests.webhooks.conftest import deliver_due
+from tests.webhooks.conftest import before_lock, deliver_due
 from tests.webhooks.receiver import Receiver
 from workspaces.models import Role, User, Workspace
 
@@ -626,3 +626,22 @@ def test_a_job_of_theirs_comes_to_no_other_webhook_or_delivery(member: User, wor
 
     assert [list(kind.rows_of(member)) for kind in (catalogue.TEST_WEBHOOKS, catalogue.DELETE_WEBHOOKS)] == [[own]] * 2
     assert list(catalogue.REDELIVER.rows_of(member)) == [sent]
+
+
+def test_a_webhook_that_is_theirs_no_more_when_its_row_is_locked_stays_as_it_was(
+    member: User, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = make_webhook(workspace_ids=[workspace.pk])
+    sent, client = make_delivery(own, workspace_id=workspace.pk), browser_of(member)
+    before = Webhook.objects.values().get()
+    before_lock(monkeypatch, lambda: Webhook.objects.update(workspace_ids=[]))
+
+    pages = [act(client, name, own) for name in ("rotate_secret", "send_test", "delete_webhooks")]
+    pages.append(act(client, "redeliver", sent, page=SENT))
+    form = {"since": ago(timedelta(days=1)), "scope": "all", "key": "rpl_1", "confirmed": "1"}
+    replayed = client.post(replay_of(own), form)
+
+    assert ["It is gone, or not yours any more." in page for page in pages] == [True] * 4
+    assert replayed.status_code == 404
+    assert (Webhook.objects.values().get(), Delivery.objects.get().status) == (before, "delivered")
+    assert not Replay.objects.exists()

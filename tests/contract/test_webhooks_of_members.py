@@ -1,5 +1,6 @@
 """Who is no administrator has the webhooks that are for workspaces of theirs alone, by the rule of keys."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,9 +11,9 @@ from ouipost.events.models import Delivery, Event, Replay, Webhook
 from tests.conftest import AdminClient
 from tests.contract.world import error_of, fields_of
 from tests.factories import make_delivery, make_key, make_token, make_user, make_webhook, make_workspace
-from tests.webhooks.conftest import deliver_now
+from tests.webhooks.conftest import before_lock, deliver_now
 from tests.webhooks.receiver import Receiver
-from workspaces.models import Workspace
+from workspaces.models import Membership, Workspace
 
 NEW = {"url": "https://1.1.1.1/hook", "events": ["post.published"]}
 
@@ -51,6 +52,27 @@ def test_another_webhook_is_not_found_by_any_call_and_stays_as_it_is(
 
     assert set(answers) == {(404, "NOT_FOUND")}
     assert (list(Webhook.objects.order_by("pk").values()), Delivery.objects.get().status) == (before, "delivered")
+    assert not Replay.objects.exists()
+    assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "goes",
+    [lambda: Webhook.objects.update(workspace_ids=[]), lambda: Membership.objects.all().delete()],
+    ids=["widened", "no member any more"],
+)
+def test_one_that_is_theirs_no_more_when_its_row_is_locked_stays_as_it_was(
+    member: AdminClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, goes: Callable[[], object]
+) -> None:
+    own = make_webhook(workspace_ids=[workspace.pk])
+    delivery = make_delivery(own, workspace_id=workspace.pk)
+    before = Webhook.objects.values().get()
+    before_lock(monkeypatch, goes)
+
+    answers = [error_of(member(*call)) for call in calls_of(own, delivery) if call[0] != "GET"]
+
+    assert answers == [(404, "NOT_FOUND")] * 7
+    assert (Webhook.objects.values().get(), Delivery.objects.get().status) == (before, "delivered")
     assert not Replay.objects.exists()
     assert not Event.objects.exists()
 

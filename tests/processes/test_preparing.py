@@ -23,6 +23,7 @@ COUNTED = """
 from workspaces.models import ApiKey, User, Workspace
 print(*(model.objects.count() for model in (User, Workspace, ApiKey)))
 """
+POSTS = "from posts.models import Post; print(Post.objects.count())"
 WAITING = "Another process is setting up this database: waiting for it to end."
 
 
@@ -69,3 +70,16 @@ def test_several_that_make_the_first_workspace_at_once_make_one(product: Product
     assert [each.returncode for each in several] == [0] * 4, product.log()
     assert product.manage("shell", "-v", "0", "-c", COUNTED).split() == ["1", "1", "1"]
     assert product.log().count("api_key: pk_live_") == 1
+
+
+def test_two_that_make_the_demo_at_once_both_tell_the_one_that_there_is(product: Product) -> None:
+    for prepare in (product.migrate, product.web, product.wait_until_ready):
+        prepare()
+
+    both = [product.start("manage.py", "load_demo", "--json") for _ in range(2)]
+    wait_for(lambda: all(each.poll() is not None for each in both), what="both to end", seconds=600)
+
+    assert [each.returncode for each in both] == [0, 0], product.log()
+    kept = (product.home / "demo.json").read_text()
+    assert [line for line in product.log().splitlines() if '"password"' in line] == [kept] * 2
+    assert product.manage("shell", "-v", "0", "-c", POSTS).split() == ["3"]

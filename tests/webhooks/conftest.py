@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ouipost.claims import database_now
-from ouipost.events import delivery, signing
+from ouipost.events import delivery, replays, signing, webhooks
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.delivery import ClaimedDelivery, deliver
 from ouipost.events.models import Delivery, Webhook
@@ -51,3 +51,15 @@ def deliver_now() -> int:
     """Let all that waits be due, and deliver it."""
     Delivery.objects.filter(status="pending").update(due_at=database_now())
     return deliver_due()
+
+
+def before_lock(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    """Have something done right before any webhook's row is locked, as by another request that was faster."""
+    lock = webhooks.lock
+
+    def late(webhook: Webhook) -> Webhook:
+        do()
+        return lock(webhook)
+
+    for module in (webhooks, replays):
+        monkeypatch.setattr(module, "lock", late)

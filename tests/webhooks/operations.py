@@ -16,6 +16,7 @@ from ouipost.claims import database_now
 from ouipost.db.pruning import remove_all
 from ouipost.events import backoff, pruning, replays
 from ouipost.events.delivery import deliver
+from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, DeliveryAttempt, EndedDeliveries, Event, Message, Replay, Webhook
 from ouipost.events.settling import settle_all
 from ouipost.outbound.client import Answer
@@ -146,7 +147,8 @@ def in_bulk(kind: Bulk, name: str) -> Deed:
     def do(box: Mailbox, _: Caller) -> tuple[int, Any]:
         user = User.objects.get(email="admin@example.com")
         row = kind.rows_of(user).filter(pk=box.ids[name]).first()
-        return (404, {}) if row is None else answered(lambda: kind.perform(row, ACTOR, "", nothing))
+        actor = Actor(user_id=user.pk)
+        return (404, {}) if row is None else answered(lambda: kind.perform(row, actor, "", nothing))
 
     return do
 

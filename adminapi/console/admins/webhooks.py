@@ -211,10 +211,11 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
             return None
         actor, instead_of = Actor.from_request(request), request.POST.get(INSTEAD_OF, "")
         given, where = list[tuple[Webhook, str]](), bulk.origin(self, request)
-        shown = {INSTEAD_OF: rows.get().secret_mark}
+        shown, user = {INSTEAD_OF: rows.get().secret_mark}, member_of_staff(request)
 
         def perform(webhook: Webhook) -> None:
-            given.append(webhooks.rotate_secret(webhook, actor=actor, now=database_now(), instead_of=instead_of))
+            present = lock_webhook(webhook, user)
+            given.append(webhooks.rotate_secret(present, actor=actor, now=database_now(), instead_of=instead_of))
 
         hours = int(webhooks.GRACE / timedelta(hours=1))
         says = _("It gets a new secret, which is shown once. The old one signs too for %(hours)d hours.")

@@ -44,11 +44,11 @@ key."""
         if key is None:
             raise WrongArgument(f"There is no key {options['key_id']}.")
         now, secret = timezone.now(), ""
-        ends_at = grace_ends(key, now=now)
+        ends_at, older_until = grace_ends(key, now=now), _older_until(key, now=now)
         try:
             require_working(key, now=now)
             if not options["again"]:
-                _require_one_secret(key, now=now)
+                _require_one_secret(older_until)
             if not options["dry_run"]:
                 key, secret = rotate_key(key, actor=self.actor, now=now)
         except KeyRevoked as error:
@@ -62,12 +62,19 @@ key."""
             self.say(f"The old one stays valid until {ends_at:{MINUTES}}.")
         else:
             self.say(f"{key} would get a new secret; the old one would stay valid until {ends_at:{MINUTES}}.")
+            if older_until is not None:
+                self.say(f"Its older secret, valid until {older_until:{MINUTES}}, would end at once.")
 
 
-def _require_one_secret(key: ApiKey, *, now: datetime) -> None:
-    """Raise CommandError while a secret from before the last rotation is valid: programs may still use it."""
+def _older_until(key: ApiKey, *, now: datetime) -> datetime | None:
+    """Return when the secret from before the last rotation ends; None if there is none that is still valid."""
     until = key.previous_expires_at
-    if until is not None and until > now:
+    return until if until is not None and until > now else None
+
+
+def _require_one_secret(until: datetime | None) -> None:
+    """Raise CommandError while a secret from before the last rotation is valid: programs may still use it."""
+    if until is not None:
         raise CommandError(
             f"The key was rotated before: its older secret is valid until {until:{MINUTES}}, and another rotation "
             "would end it at once. Rotate it after that, or with --again."

@@ -13,10 +13,10 @@ from django.db import connection, connections, transaction
 from django.db.models import Model
 from django.http import Http404
 
-from accounts import breakers, readable
+from accounts import breakers, connecting, readable
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.errors import Rejected
-from accounts.platforms.shapes import Profile
+from accounts.platforms.shapes import AccountNumbers, Candidate, Profile, Tokens
 from accounts.services import disconnect, update_account
 from analytics import settling as readings
 from analytics.discovery import discover
@@ -173,11 +173,27 @@ def claimed_targets_and_their_account(workspace: Workspace) -> Meeting:
     )
 
 
+def readings_and_sign_ins(workspace: Workspace) -> Meeting:
+    account = make_account(workspace)
+    AccountSync.objects.create(account=account, due_at=NOW, account_due_at=NOW, failures=2)
+    [held] = claims.claim_due(AccountSync.objects.all(), limit=1, lease=timedelta(minutes=1))
+    answers = readings.Answers(asked_account=True, account=AccountNumbers(followers=1))
+    result = readings.SyncResult(claim=held, at=NOW, answers=answers, error=None, requests=0, access_token="")
+    tokens = Tokens(access_token="new")
+    again = Candidate(remote_id=account.remote_id, type="page", profile=Profile(name=""), tokens=tokens)
+    sign_in: dict[str, Any] = {"platform": account.platform, "candidate": again, "actor": ACTOR, "now": NOW}
+    return (
+        lambda: claims.lock_each(AccountSync, [held]),
+        lambda: connecting.connect(workspace, **sign_in),
+        lambda: readings.settle_all([result]),
+    )
+
+
 MEETINGS = (
     *(slots_and_posts, ended_queue_and_a_post_that_leaves_it, held_queue_and_a_post_that_leaves_it),
     *(schedules_and_accounts, queues_and_accounts, posts_and_files),
     *(webhooks_and_deliveries, deliveries_that_are_asked_for_no_longer, targets_and_their_workspace),
-    claimed_targets_and_their_account,
+    *(claimed_targets_and_their_account, readings_and_sign_ins),
 )
 
 
