@@ -78,15 +78,15 @@ def begun(posts: Collection[str]) -> TargetQuerySet:
 
 
 def goes_out_later(account: SocialAccount, post: Post) -> Phrase | None:
-    """Return a message if the account's pace does not let a post go out at its time, or keeps it waiting since then.
+    """Return a message if the account's pace does not let a post go out at its time, which is to come.
 
     A stand-in for an account that is not connected has nothing to post before.
     """
-    at, pace = post.scheduled_at, pacing.pace_of(account.platform)
-    if account.pk is None or at is None or pace is None:
+    at, pace, now = post.scheduled_at, pacing.pace_of(account.platform), timezone.now()
+    if account.pk is None or at is None or at < now or pace is None:
         return None
-    place = _place(account, post, pace, at=at, now=timezone.now())
-    if place is None or place < at + SOON:
+    place = _place(account, post, pace, at=at, now=now)
+    if place < at + SOON:
         return None
     return Phrase(
         "{account} has others to post before, and a pace to keep: this post goes out at about {moment}.",
@@ -95,18 +95,15 @@ def goes_out_later(account: SocialAccount, post: Post) -> Phrase | None:
     )
 
 
-def _place(account: SocialAccount, post: Post, pace: Allowance, *, at: datetime, now: datetime) -> datetime | None:
+def _place(account: SocialAccount, post: Post, pace: Allowance, *, at: datetime, now: datetime) -> datetime:
     """Return about when a post of this time goes out, behind the account's others that are due until then or in line
-    already; a thread counts as one. None if its time has come and it is not in line, or waits for no more than the end
-    of its account's hold."""
+    already; a thread counts as one."""
     used, last = account.paced_at, at
     before = Q(due_at__lte=at) | Q(IN_LINE, scheduled_at__lte=at)
     until = at + MOST_RECKONED * allowance.interval(pace)  # else all that is scheduled for later would be read, too
     rows = Target.objects.filter(before, NEEDS_PLACE, account=account, due_at__lte=until).order_by("due_at")
-    for post_id, due_at, scheduled_at in rows.values_list("post", "due_at", "scheduled_at")[:MOST_RECKONED]:
+    for post_id, due_at in rows.values_list("post", "due_at")[:MOST_RECKONED]:
         if post_id != post.pk:
             last = allowance.free_at(pace, used, count=1, now=max(due_at or now, now))
             used = allowance.after(pace, used, count=1, now=last)
-        elif due_at and scheduled_at and due_at > scheduled_at:
-            return None if account.held_until and account.held_until >= due_at - SOON else due_at
-    return None if at < now else allowance.free_at(pace, used, count=1, now=max(at, last))
+    return allowance.free_at(pace, used, count=1, now=max(at, last))

@@ -364,24 +364,6 @@ def test_a_time_at_which_others_still_wait_in_line_is_warned_of(
     assert f"goes out at about {written_in_utc(last + HOUR)}" in paces(behind["issues"])[0]
 
 
-def test_a_post_in_line_is_warned_of_until_it_is_out(
-    workspace: Workspace, pace: Allowance, network: ScriptedNetwork, api: ApiClient
-) -> None:
-    account = make_account(workspace)
-    breathless(account)
-    waiting = make_due(workspace, account)
-    claim_targets(1)
-    place = Target.objects.get(pk=waiting.pk).due_at
-    assert place is not None
-
-    [told] = previewed(api, waiting.post_id)
-    SocialAccount.objects.update(paced_at=None)
-    publish(waiting)
-
-    assert f"goes out at about {written_in_utc(place)}" in told
-    assert previewed(api, waiting.post_id) == []
-
-
 def test_an_account_that_has_used_up_its_pace_delays_the_next_post_though_none_waits(
     workspace: Workspace, pace: Allowance, api: ApiClient
 ) -> None:
@@ -401,7 +383,7 @@ def test_an_account_that_has_used_up_its_pace_delays_the_next_post_though_none_w
 
 
 @pytest.mark.parametrize("status", ["failed", "missed", "publishing"])
-def test_no_delay_is_told_of_a_post_whose_time_has_come_and_that_is_not_in_line(
+def test_no_delay_is_told_of_a_post_whose_time_has_come(
     workspace: Workspace, pace: Allowance, api: ApiClient, status: str
 ) -> None:
     account = make_account(workspace)
