@@ -20,8 +20,6 @@ from ouipost.runtime import waiting
 from ouipost.translating import translated
 
 TEMPLATE = "accounts/connect.html"
-SIGN_IN_SECONDS = 15.0
-"""Whoever has the link names the server, so it gets less time than networks have."""
 
 
 class NoFiles(FileUploadHandler):
@@ -55,7 +53,7 @@ def connect(request: HttpRequest, platform: str) -> HttpResponse:
         service=request.POST.get("service", "").strip(),
     )
     try:
-        with waiting.asking(seconds=SIGN_IN_SECONDS):
+        with waiting.asking(seconds=connecting.TRY_SECONDS):
             code = connecting.sign_in(connection, credentials, actor=Actor.from_request(request), now=now)
     except PlatformError as error:
         return render(request, TEMPLATE, page | {"problem": translated(error.message)}, status=422)

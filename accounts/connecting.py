@@ -37,8 +37,10 @@ from workspaces.models import Workspace
 EXPIRES_IN = 600
 MOST_TRIES = 10
 """How often a link of our own sign-in page is tried: whoever has it could guess passwords."""
-TRY_LASTS = timedelta(seconds=20)
-"""The lease of a try: longer than the network is asked."""
+TRY_SECONDS = 15.0
+"""Whoever has such a link names the server, so it gets less time than networks have."""
+TRY_LASTS = timedelta(seconds=TRY_SECONDS + 5)
+"""The lease of a try."""
 ACCOUNT_ID_LENGTH = 200
 """Bluesky's ids of posts, stored in at most 255 characters, begin with the account's id."""
 MOST_NAMED = 3

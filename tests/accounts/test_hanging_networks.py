@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from accounts import connect_page
+from accounts import connecting
 from accounts.addresses import hosted_url
 from accounts.models import SocialAccount
 from accounts.platforms.shapes import Tokens
@@ -47,7 +47,7 @@ def network(settings: Settings) -> Iterator[Server]:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give all networks little time."""
     monkeypatch.setattr(waiting, "ASK_SECONDS", 0.5)
-    monkeypatch.setattr(connect_page, "SIGN_IN_SECONDS", 0.5)
+    monkeypatch.setattr(connecting, "TRY_SECONDS", 0.5)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_without_a_free_place_the_console_says_so(
 def test_one_link_holds_one_thread(
     api: ApiClient, workspace: Workspace, network: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connect_page, "SIGN_IN_SECONDS", 2)
+    monkeypatch.setattr(connecting, "TRY_SECONDS", 2)
     state = begin(api, "bluesky")
     Workspace.objects.update(mode="live")  # so that the named server itself is asked
 
@@ -157,7 +157,7 @@ def test_one_link_holds_one_thread(
 
 
 def test_links_hold_a_quarter_of_the_threads(api: ApiClient, network: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect_page, "SIGN_IN_SECONDS", 2)
+    monkeypatch.setattr(connecting, "TRY_SECONDS", 2)
     monkeypatch.setattr(waiting, "_asking", threading.BoundedSemaphore(2))
     states = [begin(api, "bluesky") for _ in range(8)]
 
