@@ -1,6 +1,7 @@
 """Folders for keys, rows and files: they survive a power loss, and only the product's own user may open them."""
 
 import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,3 +28,18 @@ def sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def replace_file(file: Path, text: str) -> None:
+    """Write a file whole or not at all, which only its owner can read; raises OSError.
+
+    Others see the old text or the new one. Which of the two survives a power loss is not certain.
+    """
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "w") as new:
+            new.write(text)
+        os.replace(temporary, file)
+    except OSError:
+        os.unlink(temporary)  # even a full disk lets a file be created
+        raise

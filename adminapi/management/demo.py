@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +20,7 @@ from PIL import Image, ImageDraw
 from adminapi.management.bootstrap import bootstrap
 from adminapi.management.client import Client, ClientError, session
 from adminapi.sessions.passwords import hash_password
+from ouipost import folders
 from ouipost.db.advisory_lock import advisory_lock
 from ouipost.events.journal import Actor
 from workspaces import users
@@ -138,20 +138,8 @@ def make(output: OutputWrapper) -> Demo:
     accounts = {each["id"]: client.connect(each["id"]) for each in platforms}
     write_posts(client, platforms, accounts)
     demo = Demo(api_key=secret, workspace_id=made.workspace.pk, email=EMAIL, password=password)
-    _keep(demo)
+    folders.replace_file(path(), json.dumps(demo.__dict__))
     return demo
-
-
-def _keep(demo: Demo) -> None:
-    """Write the file whole or not at all; only its owner can read it."""
-    handle, temporary = tempfile.mkstemp(dir=path().parent, prefix=".demo-")
-    try:
-        with os.fdopen(handle, "w") as file:
-            json.dump(demo.__dict__, file)
-        os.replace(temporary, path())
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def write_posts(client: Client, platforms: list[dict[str, Any]], accounts: dict[str, dict[str, Any]]) -> None:

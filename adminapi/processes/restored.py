@@ -9,11 +9,8 @@ advances nevertheless, and the database also keeps what the clock showed.
 
 import logging
 import math
-import os
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +22,7 @@ from accounts.models import AFTER_RESTORE, Pause, PauseScope
 from adminapi import keyring
 from adminapi.management.unusable import remedy
 from adminapi.models import Gap, Mark
+from ouipost import folders
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
 from ouipost.phrases import Phrase
@@ -219,14 +217,8 @@ def _read(file: Path) -> datetime:
 
 
 def _note(mark: Mark) -> None:
-    """Write the file atomically; a machine that keeps no files notices no restore."""
-    temporary = ""
+    """Write the file; a machine that keeps no files notices no restore."""
     try:
-        handle, temporary = tempfile.mkstemp(dir=settings.OUIPOST_HOME, prefix=".mark-")
-        with os.fdopen(handle, "w") as file:
-            file.write(mark.at.isoformat())
-        os.replace(temporary, path(mark.database))
+        folders.replace_file(path(mark.database), mark.at.isoformat())
     except OSError as error:
         logger.warning("A restore of the database would not be noticed: how far it is could not be noted: %s", error)
-        with suppress(OSError):
-            os.unlink(temporary)  # even a full disk lets a file be created, every ten seconds

@@ -135,19 +135,6 @@ def test_a_demo_whose_file_is_damaged_says_which_to_delete(kept: str, settings: 
         run("load_demo", "--dry-run")
 
 
-def test_a_demo_whose_file_could_not_be_written_leaves_none(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
-) -> None:
-    made = demo.Demo(api_key="pk_test_x", workspace_id="ws_x", email="demo@example.com", password="a long one")
-    settings.OUIPOST_HOME = tmp_path
-    monkeypatch.setattr(json, "dump", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
-
-    with pytest.raises(OSError, match="No space left"):
-        demo._keep(made)
-
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_where_logs_are_json_the_demo_prints_its_key_in_a_line_and_nowhere_its_password(
     monkeypatch: pytest.MonkeyPatch, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
