@@ -297,9 +297,7 @@ def sweep_orphans(
     for folder in (MEDIA, THUMBNAILS):
         removed += _sweep(folder, known, since=since, before=now - YOUNG, is_ending=is_ending)
     for folder in (RENDITIONS, TRIALS):  # made again where one is needed once more
-        removed += _sweep(
-            folder, lambda names: set(), since=LONG_AGO, before=now - RENDITIONS_LIVE, is_ending=is_ending
-        )
+        removed += _sweep(folder, lambda names: set(), before=now - RENDITIONS_LIVE, is_ending=is_ending)
     return removed
 
 
@@ -323,9 +321,9 @@ def _sweep(
     folder: str,
     known: Callable[[list[str]], set[str]],
     *,
-    since: datetime,
     before: datetime,
     is_ending: Callable[[], bool],
+    since: datetime = LONG_AGO,
 ) -> int:
     if is_ending():
         return 0
