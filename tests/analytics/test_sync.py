@@ -301,10 +301,11 @@ def test_a_new_sign_in_does_not_end_the_wait_that_a_network_asked_for(
 
 
 @pytest.fixture
-def scarce(network: FakeNumbers, settings: Settings) -> FakeNumbers:
+def scarce(network: FakeNumbers, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> FakeNumbers:
     """A network that allows an account two requests at once, and then two per hour; each post costs one."""
     settings.NETWORK_READ_BUDGET = settings.NETWORK_READ_BUDGET | {"facebook": Allowance(most=4, seconds=3600)}
-    network.metrics_batch = network.cost = 1  # type: ignore[misc]
+    monkeypatch.setattr(network, "metrics_batch", 1)
+    network.cost = 1
     return network
 
 
@@ -331,14 +332,21 @@ def test_an_account_with_a_budget_is_read_daily_however_much_it_posts(
 )
 @pytest.mark.parametrize("cost", [0, 5], ids=["free", "all of the budget"])
 def test_an_account_whose_own_numbers_fail_for_ever_keeps_no_post_waiting_for_ever(
-    account: SocialAccount, scarce: FakeNumbers, time: Time, failures: int, error: PlatformError, cost: int
+    account: SocialAccount,
+    scarce: FakeNumbers,
+    time: Time,
+    monkeypatch: pytest.MonkeyPatch,
+    failures: int,
+    error: PlatformError,
+    cost: int,
 ) -> None:
     def fail(session: Any, asked: Any, *, now: Any) -> None:
         scarce.asked.append((asked.remote_id, []))
         session.requests += cost
         raise error
 
-    scarce.account_metrics, scarce.metrics_requests = fail, lambda _, posts: posts or cost  # type: ignore[assignment,method-assign]
+    monkeypatch.setattr(scarce, "account_metrics", fail)
+    monkeypatch.setattr(scarce, "metrics_requests", lambda _, posts: posts or cost)
     targets = publish(account, "1", "2")
     AccountSync.objects.update(account_due_at=time.now, failures=failures)
     time.pass_by(minutes=15)

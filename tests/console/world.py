@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import platforms
 from accounts.models import SocialAccount
 from adminapi.jobs import running
 from adminapi.jobs.models import Job
 from adminapi.jobs.post_actions import BY_WORD
-from analytics.models import DayTotal
+from analytics.models import DayTotal, TargetNumbers
 from ouipost.events.journal import SYSTEM, Actor, record
 from ouipost.events.models import Webhook
 from posts.models import Attempt, Post, Schedule, Target
@@ -44,6 +45,7 @@ def make_world() -> None:
     Membership.objects.create(workspace=workspace, user=make_user(email="member@example.com"))
     record("updated", post, actor=SYSTEM)
     publish(account, at=NOW)
+    TargetNumbers.objects.update(read_at=timezone.now())
     actor = Actor(user_id="user_1", user_email="gone@example.com")
     running.begin(BY_WORD["unschedule"], [(post.pk, "Fresh bread")], key="form_1", total=1, actor=actor, now=NOW)
     make_delivery(make_webhook())
