@@ -125,18 +125,57 @@ def test_who_waits_for_a_post_is_answered_when_the_web_server_is_to_end(tmp_path
         assert (told["post"]["status"], status) == ("publishing", 0)
 
 
-def test_one_that_was_started_by_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_the_web_server_alone_ends_with_all_its_processes_when_it_is_told_to(tmp_path: Path, ended_by: int) -> None:
+    with fresh_database(tmp_path) as url:
+        product = Product(home=tmp_path, database_url=url, host=replace(HERE, inside=IN_A_TERMINAL))
+        product.migrate()
+        web = product.start("manage.py", "web", own_group=True)
+        try:
+            product.wait_until_ready()
+            started = children_of(web.pid)
+            os.killpg(web.pid, ended_by)  # as a terminal does
+            status = web.wait(timeout=STOP_SECONDS)
+
+            assert (status, [pid for pid in started if Path(f"/proc/{pid}").exists()]) == (0, [])
+            assert started
+        finally:
+            product.stop()
+
+
+@pytest.mark.parametrize("of_a_terminal", [signal.SIGINT, signal.SIGHUP])
+def test_a_web_worker_leaves_the_signals_of_a_terminal_to_its_parent(tmp_path: Path, of_a_terminal: int) -> None:
+    with fresh_database(tmp_path) as url:
+        product = Product(home=tmp_path, database_url=url)
+        product.migrate()
+        web = product.start("manage.py", "web")
+        try:
+            product.wait_until_ready()
+            workers = children_of(web.pid)
+            for pid in workers:
+                os.kill(pid, of_a_terminal)
+
+            assert all(product.is_ready() for _ in range(20))
+            assert children_of(web.pid) == workers
+            assert workers
+        finally:
+            product.stop()
+
+
+@pytest.mark.parametrize("command", ["serve", "web"])
+def test_one_that_was_started_by_nohup_outlives_its_terminal(tmp_path: Path, command: str) -> None:
     with fresh_database(tmp_path) as url:
         product = Product(home=tmp_path, database_url=url, host=replace(HERE, inside=("nohup",)))
         product.migrate()
-        serve = product.serve()
+        started = product.start("manage.py", command, own_group=True)
         try:
             product.wait_until_ready()
-            serve.send_signal(signal.SIGHUP)
-            serve.send_signal(signal.SIGCONT)  # comes after the other
+            processes = [started.pid, *children_of(started.pid)]
+            for name in (signal.SIGHUP, signal.SIGCONT):  # the second comes after the first
+                os.killpg(started.pid, name)
 
             assert product.is_ready()
-            assert serve.poll() is None
+            assert [started.pid, *children_of(started.pid)] == processes
         finally:
             product.stop()
 

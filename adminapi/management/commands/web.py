@@ -16,8 +16,9 @@ Examples:
   manage.py web                            behind a proxy on this machine
   PORT=9000 manage.py web --host 0.0.0.0   in a container
 
-Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does not open what is stored, or another
-process listens on the port. While the database does not answer, or is not migrated, it answers with 503."""
+Exits with 0 after TERM, INT or HUP (a terminal that is closed), and with 1 at its start where TOKEN_KEYS does not open
+what is stored, or another process listens on the port. While the database does not answer, or is not migrated, it
+answers with 503."""
     ends_without_database = False
 
     def add_arguments(self, parser: CommandParser) -> None:
